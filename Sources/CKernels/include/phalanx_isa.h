@@ -1,0 +1,40 @@
+// Instruction sets: what this machine has, and which one the kernels use.
+//
+// Every kernel has a scalar definition; each SIMD version equals it bit for bit, so the choice changes speed only.
+// A table of functions exists per instruction set; one without code of its own in some table uses the next lower one.
+#ifndef PHALANX_ISA_H
+#define PHALANX_ISA_H
+
+#include <stdbool.h>
+
+typedef enum phalanx_isa {
+    PHALANX_ISA_SCALAR = 0,
+    PHALANX_ISA_AVX2 = 1, // with FMA and F16C
+} phalanx_isa;
+
+enum { PHALANX_ISA_COUNT = 2 };
+
+// "scalar", "avx2"; NULL for a value outside the enumeration.
+const char *phalanx_isa_name(phalanx_isa isa);
+
+// The instruction set of that name; false (and *isa untouched) when there is none.
+bool phalanx_isa_named(const char *name, phalanx_isa *isa);
+
+// Whether this build has kernels for it and this machine (processor and operating system) can run them.
+bool phalanx_isa_available(phalanx_isa isa);
+
+// The fastest available one.
+phalanx_isa phalanx_isa_best(void);
+
+// What the environment variable PHALANX_ISA asks for: true and the instruction set (the best one when it is unset or
+// empty); false, with *isa = the best one, when the value is unknown or not available here.
+bool phalanx_isa_from_environment(phalanx_isa *isa);
+
+// The one in use. Chosen at the first call from PHALANX_ISA (a bad value is reported once on standard error and the
+// best one is used; call phalanx_isa_from_environment at start to make it a proper error), or by phalanx_isa_use.
+phalanx_isa phalanx_isa_current(void);
+
+// Uses another one from now on, in all threads; false, with no change, when it is not available here.
+bool phalanx_isa_use(phalanx_isa isa);
+
+#endif

@@ -1,0 +1,109 @@
+#include "phalanx_isa.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+static const char *const names[PHALANX_ISA_COUNT] = {
+    [PHALANX_ISA_SCALAR] = "scalar",
+    [PHALANX_ISA_AVX2] = "avx2",
+};
+
+const char *phalanx_isa_name(phalanx_isa isa) {
+    return (unsigned)isa < PHALANX_ISA_COUNT ? names[isa] : NULL;
+}
+
+bool phalanx_isa_named(const char *name, phalanx_isa *isa) {
+    for (unsigned candidate = 0; candidate < PHALANX_ISA_COUNT; candidate++) {
+        if (strcmp(name, names[candidate]) == 0) {
+            *isa = (phalanx_isa)candidate;
+            return true;
+        }
+    }
+    return false;
+}
+
+#if defined(__x86_64__)
+
+// The register states that the operating system saves (XCR0).
+static uint64_t saved_states(void) {
+    uint32_t low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return ((uint64_t)high << 32) | low;
+}
+
+// cpuid by hand, not __builtin_cpu_supports: that needs a symbol of the compiler's run-time library.
+static bool has_avx2(void) {
+    unsigned a, b, c, d;
+    if (!__get_cpuid(1, &a, &b, &c, &d)) return false;
+    const unsigned fma = 1u << 12, osxsave = 1u << 27, avx = 1u << 28, f16c = 1u << 29;
+    const unsigned wanted = fma | osxsave | avx | f16c;
+    if ((c & wanted) != wanted) return false;
+    if ((saved_states() & 0x6) != 0x6) return false; // xmm and ymm
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+    return (b & (1u << 5)) != 0;
+}
+
+#endif
+
+bool phalanx_isa_available(phalanx_isa isa) {
+    switch (isa) {
+    case PHALANX_ISA_SCALAR:
+        return true;
+    case PHALANX_ISA_AVX2:
+#if defined(__x86_64__)
+        return has_avx2();
+#else
+        return false;
+#endif
+    }
+    return false;
+}
+
+phalanx_isa phalanx_isa_best(void) {
+    return phalanx_isa_available(PHALANX_ISA_AVX2) ? PHALANX_ISA_AVX2 : PHALANX_ISA_SCALAR;
+}
+
+bool phalanx_isa_from_environment(phalanx_isa *isa) {
+    *isa = phalanx_isa_best();
+    const char *wanted = getenv("PHALANX_ISA");
+    if (wanted == NULL || wanted[0] == '\0') return true;
+    phalanx_isa named;
+    if (!phalanx_isa_named(wanted, &named) || !phalanx_isa_available(named)) return false;
+    *isa = named;
+    return true;
+}
+
+// -1 until the first use.
+static atomic_int chosen = -1;
+
+phalanx_isa phalanx_isa_current(void) {
+    int isa = atomic_load_explicit(&chosen, memory_order_relaxed);
+    if (isa >= 0) return (phalanx_isa)isa;
+    phalanx_isa first;
+    const bool understood = phalanx_isa_from_environment(&first);
+    int unset = -1;
+    if (!atomic_compare_exchange_strong(&chosen, &unset, (int)first)) return (phalanx_isa)unset;
+    if (!understood) {
+        fprintf(stderr, "phalanx: PHALANX_ISA=%s is unknown or not available on this machine; using %s. Known:",
+                getenv("PHALANX_ISA"), names[first]);
+        for (unsigned candidate = 0; candidate < PHALANX_ISA_COUNT; candidate++) {
+            fprintf(stderr, " %s%s", names[candidate],
+                    phalanx_isa_available((phalanx_isa)candidate) ? "" : " (not on this machine)");
+        }
+        fprintf(stderr, "\n");
+    }
+    return first;
+}
+
+bool phalanx_isa_use(phalanx_isa isa) {
+    if (!phalanx_isa_available(isa)) return false;
+    atomic_store_explicit(&chosen, (int)isa, memory_order_relaxed);
+    return true;
+}

@@ -1,0 +1,87 @@
+/// A worker as the coordinator sees it.
+public struct WorkerStatus: Hashable, Sendable, Codable {
+    public enum State: String, Sendable, Hashable, Codable {
+        case joined, loading, ready, failed, lost
+    }
+
+    public var id: NodeID
+    public var address: String
+    public var processID: Int
+    public var state: State
+    /// Nil while the worker holds no layers.
+    public var layers: LayerRange?
+    public var threadCount: Int
+    /// Memory that the worker may use, in bytes.
+    public var memoryLimitByteCount: Int
+    /// Weights and KV pages, in bytes.
+    public var memoryByteCount: Int
+    /// How much of its layers is loaded, 0 to 1.
+    public var loadedFraction: Double
+    /// Rows that the worker computes per second of compute, since it began to serve.
+    public var tokensPerSecond: Double
+    /// Fraction of the time since it began to serve that it computed.
+    public var busyFraction: Double
+    /// What is wrong, when something is.
+    public var detail: String?
+
+    public init(
+        id: NodeID, address: String, processID: Int, state: State, layers: LayerRange?, threadCount: Int,
+        memoryLimitByteCount: Int, memoryByteCount: Int, loadedFraction: Double, tokensPerSecond: Double,
+        busyFraction: Double, detail: String?
+    ) {
+        self.id = id
+        self.address = address
+        self.processID = processID
+        self.state = state
+        self.layers = layers
+        self.threadCount = threadCount
+        self.memoryLimitByteCount = memoryLimitByteCount
+        self.memoryByteCount = memoryByteCount
+        self.loadedFraction = loadedFraction
+        self.tokensPerSecond = tokensPerSecond
+        self.busyFraction = busyFraction
+        self.detail = detail
+    }
+}
+
+/// The cluster as the coordinator sees it.
+public struct ClusterStatus: Hashable, Sendable, Codable {
+    public enum State: String, Sendable, Hashable, Codable {
+        /// Too few workers (or too little memory) for the model.
+        case waiting
+        /// Workers load their layers.
+        case loading
+        case ready
+    }
+
+    public var state: State
+    /// Why the cluster is not ready, and what to do.
+    public var reason: String?
+    public var epoch: Epoch
+    public var model: ModelDescription
+    /// In pipeline order; those without layers at the end.
+    public var workers: [WorkerStatus]
+    public var runningRequestCount: Int
+    public var waitingRequestCount: Int
+    public var completedRequestCount: Int
+    /// Tokens generated since the start.
+    public var generatedTokenCount: Int
+    public var uptimeSeconds: Double
+
+    public init(
+        state: State, reason: String?, epoch: Epoch, model: ModelDescription, workers: [WorkerStatus],
+        runningRequestCount: Int, waitingRequestCount: Int, completedRequestCount: Int, generatedTokenCount: Int,
+        uptimeSeconds: Double
+    ) {
+        self.state = state
+        self.reason = reason
+        self.epoch = epoch
+        self.model = model
+        self.workers = workers
+        self.runningRequestCount = runningRequestCount
+        self.waitingRequestCount = waitingRequestCount
+        self.completedRequestCount = completedRequestCount
+        self.generatedTokenCount = generatedTokenCount
+        self.uptimeSeconds = uptimeSeconds
+    }
+}

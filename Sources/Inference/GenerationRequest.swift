@@ -1,0 +1,44 @@
+/// A request as the engine sees it: token ids, no text.
+public struct GenerationRequest: Hashable, Sendable {
+    public var id: RequestID
+    public var prompt: [Int32]
+    /// Tokens of the answer that the client already has (per the single choice), when a stream is resumed.
+    public var generated: [Int32]
+    /// How many answers are wanted; each is its own choice.
+    public var choiceCount: Int
+    /// The most tokens per choice; nil means up to the end of the context. 0 scores the prompt only.
+    public var maxTokens: Int?
+    public var sampling: SamplingParameters
+    /// Drawn once at admission when nil.
+    public var seed: UInt64?
+    /// Go on through the model's end tokens.
+    public var ignoreEndOfSequence: Bool
+    /// Further token ids that end a choice; the ending token is reported like any other.
+    public var stopTokens: [Int32]
+    /// Alternatives to report per generated token (0 is allowed); nil for no log-probabilities.
+    public var logprobCount: Int?
+    /// Alternatives to report per prompt token (0 is allowed); nil for none.
+    public var promptLogprobCount: Int?
+    /// The longest the whole request may take, in milliseconds; nil for the coordinator's default.
+    public var timeoutMilliseconds: Int?
+
+    public init(
+        id: RequestID, prompt: [Int32], generated: [Int32] = [], choiceCount: Int = 1, maxTokens: Int? = nil,
+        sampling: SamplingParameters = SamplingParameters(), seed: UInt64? = nil, ignoreEndOfSequence: Bool = false,
+        stopTokens: [Int32] = [], logprobCount: Int? = nil, promptLogprobCount: Int? = nil,
+        timeoutMilliseconds: Int? = nil
+    ) {
+        self.id = id
+        self.prompt = prompt
+        self.generated = generated
+        self.choiceCount = choiceCount
+        self.maxTokens = maxTokens
+        self.sampling = sampling
+        self.seed = seed
+        self.ignoreEndOfSequence = ignoreEndOfSequence
+        self.stopTokens = stopTokens
+        self.logprobCount = logprobCount
+        self.promptLogprobCount = promptLogprobCount
+        self.timeoutMilliseconds = timeoutMilliseconds
+    }
+}

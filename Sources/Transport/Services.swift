@@ -1,0 +1,18 @@
+/// The remote procedures that nodes offer; `proto/` describes their messages.
+public enum Services {
+    /// Worker to coordinator, bidirectional: `WorkerMessage`s up, `CoordinatorMessage`s down, for as long as it lives.
+    public static let join = RPCMethod(service: "phalanx.v1.Cluster", name: "Join")
+    /// Stage to next stage: a stream of activations (`application/grpc+phalanx`), answered once, when it ends.
+    public static let forward = RPCMethod(service: "phalanx.v1.Stage", name: "Forward")
+    /// Gateway to coordinator: the served model.
+    public static let describe = RPCMethod(service: "phalanx.v1.Engine", name: "Describe")
+    /// Gateway to coordinator: a tokenizer's definition by hash, in chunks.
+    public static let tokenizer = RPCMethod(service: "phalanx.v1.Engine", name: "Tokenizer")
+    /// Gateway or command line to coordinator: the state of the cluster.
+    public static let status = RPCMethod(service: "phalanx.v1.Engine", name: "Status")
+    /// Gateway to coordinator: one request up (then cancellations of single choices), events down.
+    public static let generate = RPCMethod(service: "phalanx.v1.Engine", name: "Generate")
+    /// The standard health service, answered by every node.
+    public static let healthCheck = RPCMethod(service: "grpc.health.v1.Health", name: "Check")
+    public static let healthWatch = RPCMethod(service: "grpc.health.v1.Health", name: "Watch")
+}
