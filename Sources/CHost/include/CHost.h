@@ -1,0 +1,63 @@
+#ifndef CHOST_H
+#define CHOST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// ---- Processors -----------------------------------------------------------------------------------------------
+
+/// Writes the numbers of the processors that the calling thread may run on (sched_getaffinity), ascending, at most
+/// `capacity` of them. Returns how many there are in all, or a negated errno.
+int32_t chost_allowed_cpus(int32_t *cpus, int32_t capacity);
+
+/// Binds the calling thread to one processor. Returns 0 or an errno.
+int32_t chost_bind_current_thread(int32_t cpu);
+
+// ---- Floating-point environment -------------------------------------------------------------------------------
+
+/// The calling thread's floating-point control word (MXCSR on x86-64, FPCR on arm64, 0 elsewhere).
+uint64_t chost_fp_control(void);
+
+/// Sets the control word read by `chost_fp_control`.
+void chost_set_fp_control(uint64_t control);
+
+/// The control word of IEEE arithmetic: round to nearest even, exceptions masked, subnormals kept (flush-to-zero and
+/// denormals-are-zero off).
+uint64_t chost_fp_control_ieee(void);
+
+/// Whether a control word flushes subnormal results or inputs to zero.
+int32_t chost_fp_flushes_subnormals(uint64_t control);
+
+// ---- Compute pool ---------------------------------------------------------------------------------------------
+
+/// Fork-join threads: `chost_pool_run` calls a task once for each index, on the caller and on parked threads.
+typedef struct chost_pool chost_pool;
+
+typedef void (*chost_pool_task)(void *context, size_t index);
+
+/// Starts `thread_count - 1` threads (the caller of `chost_pool_run` is the first one).
+///
+/// Thread i is bound to `cpus[i]` when `cpus` is not null (it then has `thread_count` entries; entry 0 belongs to the
+/// caller and is not applied). A thread without work watches for the next run for `spin_nanoseconds`, then sleeps in
+/// the kernel. Returns null and an errno in `*error` when a thread cannot be started.
+chost_pool *chost_pool_create(uint32_t thread_count, const int32_t *cpus, uint64_t spin_nanoseconds, int32_t *error);
+
+/// Calls `task(context, i)` once for each i in 0..<task_count and returns when all are done. Thread t of
+/// n (the smaller of threads and tasks) takes the contiguous indices t*count/n ..< (t+1)*count/n in ascending order. Allocates nothing. Callers from several threads
+/// take turns. Returns 0, or EDEADLK when called from inside a task of the same pool.
+///
+/// Every task runs with IEEE arithmetic (`chost_fp_control_ieee`); the caller's control word is restored afterwards.
+int32_t chost_pool_run(chost_pool *pool, size_t task_count, chost_pool_task task, void *context);
+
+/// Ends and joins the threads. No run may be under way.
+void chost_pool_destroy(chost_pool *pool);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,60 @@
+import Glibc
+
+/// What went wrong between this process and the machine it runs on: a file, memory, or threads.
+public struct HostError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The kinds of failure that a caller may want to tell apart.
+    public struct Code: Sendable, Hashable, CustomStringConvertible {
+        private enum Kind: String {
+            case fileNotFound, permissionDenied, notARegularFile, fileChanged, outOfRange, system
+        }
+        private let kind: Kind
+
+        private init(_ kind: Kind) { self.kind = kind }
+
+        /// Nothing exists at the path.
+        public static let fileNotFound = Code(.fileNotFound)
+        /// The operating system refused access.
+        public static let permissionDenied = Code(.permissionDenied)
+        /// The path names a directory, a socket or a device.
+        public static let notARegularFile = Code(.notARegularFile)
+        /// The file is not the one that was opened any more.
+        public static let fileChanged = Code(.fileChanged)
+        /// A byte range reaches outside its file.
+        public static let outOfRange = Code(.outOfRange)
+        /// Any other refusal of the operating system.
+        public static let system = Code(.system)
+
+        public var description: String { kind.rawValue }
+    }
+
+    /// The kind of failure.
+    public let code: Code
+    /// What was wrong, where, and what to do.
+    public let message: String
+
+    public init(code: Code, message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    public var description: String { message }
+
+    /// The error for an `errno` that `action` ("open", "map") on `path` ended with.
+    static func file(_ path: String, action: String, errno number: Int32) -> HostError {
+        switch number {
+        case ENOENT, ENOTDIR:
+            HostError(code: .fileNotFound, message: "\(path): no such file; check the path")
+        case EACCES, EPERM:
+            HostError(
+                code: .permissionDenied,
+                message: "\(path): permission denied; make it readable for the user that runs this process")
+        default:
+            HostError(code: .system, message: "\(path): cannot \(action): \(reason(number))")
+        }
+    }
+
+    /// The operating system's words for an `errno`.
+    static func reason(_ number: Int32) -> String {
+        unsafe String(cString: strerror(number))  // glibc's strerror returns a valid string for every number.
+    }
+}
