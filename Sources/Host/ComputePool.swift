@@ -66,19 +66,10 @@ import CHost
     /// pool. What it writes must not overlap between indices.
     public func run(_ taskCount: Int, _ body: (Int) -> Void) {
         precondition(taskCount >= 0, "a run has no negative number of tasks")
-        // The closure lives in this frame, and `chost_pool_run` returns only when no thread uses it any more.
-        withoutActuallyEscaping(body) { escapable in
-            var task = Task(body: escapable)
-            let status = unsafe withUnsafeMutablePointer(to: &task) { context in
-                unsafe chost_pool_run(
-                    handle, taskCount,
-                    { context, index in
-                        // `context` is the Task above, only read here.
-                        unsafe context.unsafelyUnwrapped.assumingMemoryBound(to: Task.self).pointee.body(index)
-                    }, context)
-            }
-            precondition(status == 0, "ComputePool.run was called from inside a task of the same pool")
-        }
+        // The closure is passed as a block in this frame; `chost_pool_run_block` returns only when no thread uses it
+        // any more.
+        let status = unsafe chost_pool_run_block(handle, taskCount) { body($0) }
+        precondition(status == 0, "ComputePool.run was called from inside a task of the same pool")
     }
 
     /// Binds the calling thread to this pool's first processor, for a thread that exists to call `run`.
@@ -91,9 +82,5 @@ import CHost
             throw HostError(
                 code: .system, message: "cannot bind a thread to processor \(cpu): \(HostError.reason(error))")
         }
-    }
-
-    private struct Task {
-        let body: (Int) -> Void
     }
 }
