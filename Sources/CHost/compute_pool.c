@@ -275,16 +275,6 @@ int32_t chost_pool_run(chost_pool *pool, size_t task_count, chost_pool_task task
     return 0;
 }
 
-static void call_block(void *context, size_t index) {
-    void (^task)(size_t) = (void (^)(size_t))context;
-    task(index);
-}
-
-int32_t chost_pool_run_block(
-    chost_pool *pool, size_t task_count, void (^task)(size_t index) __attribute__((noescape))) {
-    return chost_pool_run(pool, task_count, call_block, (void *)task);
-}
-
 void chost_pool_destroy(chost_pool *pool) {
     stop_threads(pool, pool->thread_count);
 }

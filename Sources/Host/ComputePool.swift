@@ -63,12 +63,30 @@ import CHost
     /// Calls `body(i)` exactly once for each `i` in `0..<taskCount`, on all threads, and returns when all are done.
     ///
     /// Indices are shared out in contiguous ascending pieces, one per thread. The body must not call `run` of the same
-    /// pool. What it writes must not overlap between indices.
+    /// pool. What it writes must not overlap between indices. A run allocates a few words for the closure; where even
+    /// that is too much, use a `ComputeTask`.
     public func run(_ taskCount: Int, _ body: (Int) -> Void) {
+        withoutActuallyEscaping(body) { run(taskCount, ClosureTask(body: $0)) }
+    }
+
+    /// Calls `task.compute(i)` exactly once for each `i` in `0..<taskCount`; allocates nothing.
+    ///
+    /// Otherwise as `run(_:_:)` with a closure.
+    public func run<Work: ComputeTask>(_ taskCount: Int, _ task: Work) {
         precondition(taskCount >= 0, "a run has no negative number of tasks")
-        // The closure is passed as a block in this frame; `chost_pool_run_block` returns only when no thread uses it
-        // any more.
-        let status = unsafe chost_pool_run_block(handle, taskCount) { body($0) }
+        let status = unsafe withUnsafePointer(to: task) { state in
+            // Task and call live in this frame, and `chost_pool_run` returns only when no thread uses them any more.
+            var call = unsafe Call(type: Work.self, state: UnsafeRawPointer(state))
+            return unsafe withUnsafeMutablePointer(to: &call) { context in
+                unsafe chost_pool_run(
+                    handle, taskCount,
+                    { context, index in
+                        // `context` is the call above, only read here.
+                        let call = unsafe context.unsafelyUnwrapped.assumingMemoryBound(to: Call.self)
+                        unsafe call.pointee.type.compute(index, of: call.pointee.state)
+                    }, context)
+            }
+        }
         precondition(status == 0, "ComputePool.run was called from inside a task of the same pool")
     }
 
@@ -82,5 +100,17 @@ import CHost
             throw HostError(
                 code: .system, message: "cannot bind a thread to processor \(cpu): \(HostError.reason(error))")
         }
+    }
+
+    /// A task with its type erased, in two words, so that one C function serves every type.
+    @safe private struct Call {
+        let type: any ComputeTask.Type
+        let state: UnsafeRawPointer
+    }
+
+    private struct ClosureTask: ComputeTask {
+        let body: (Int) -> Void
+
+        func compute(_ index: Int) { body(index) }
     }
 }

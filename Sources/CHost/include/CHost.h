@@ -53,10 +53,6 @@ chost_pool *chost_pool_create(uint32_t thread_count, const int32_t *cpus, uint64
 /// Every task runs with IEEE arithmetic (`chost_fp_control_ieee`); the caller's control word is restored afterwards.
 int32_t chost_pool_run(chost_pool *pool, size_t task_count, chost_pool_task task, void *context);
 
-/// The same with a block, the form in which Swift passes a closure that does not escape without allocating.
-int32_t chost_pool_run_block(
-    chost_pool *pool, size_t task_count, void (^task)(size_t index) __attribute__((noescape)));
-
 /// Ends and joins the threads. No run may be under way.
 void chost_pool_destroy(chost_pool *pool);
 
