@@ -1,0 +1,54 @@
+internal import CKernels
+
+/// An instruction set that kernels exist for.
+///
+/// Every kernel gives the same bits on all of them (the scalar code is the definition), so the choice changes speed
+/// only, even in the middle of a computation.
+public enum ISA: String, CaseIterable, Sendable, CustomStringConvertible {
+    /// Plain C.
+    case scalar
+    /// AVX2 with FMA and F16C.
+    case avx2
+
+    /// The one in use: what `PHALANX_ISA` asks for, or else the fastest this machine has, until `use()` says otherwise.
+    public static var current: ISA { ISA(phalanx_isa_current()) }
+
+    /// The fastest one that this machine can run.
+    public static var best: ISA { ISA(phalanx_isa_best()) }
+
+    /// Whether this build has kernels for it and this machine can run them.
+    public var isAvailable: Bool { phalanx_isa_available(code) }
+
+    /// Checks the environment variable `PHALANX_ISA`; programs call it once at start.
+    ///
+    /// - Throws: `KernelsError` when the variable's value is unknown or not available on this machine.
+    public static func checkEnvironment() throws(KernelsError) {
+        var asked = PHALANX_ISA_SCALAR
+        guard unsafe phalanx_isa_from_environment(&asked) else {
+            let usable = allCases.filter(\.isAvailable).map(\.rawValue).joined(separator: ", ")
+            throw KernelsError("PHALANX_ISA names no instruction set that this machine has; usable here: \(usable)")
+        }
+    }
+
+    /// Uses this one from now on, in all threads.
+    ///
+    /// - Throws: `KernelsError` when this machine cannot run it.
+    public func use() throws(KernelsError) {
+        guard phalanx_isa_use(code) else {
+            throw KernelsError("the instruction set \(rawValue) is not available on this machine")
+        }
+    }
+
+    public var description: String { rawValue }
+
+    var code: phalanx_isa {
+        switch self {
+        case .scalar: PHALANX_ISA_SCALAR
+        case .avx2: PHALANX_ISA_AVX2
+        }
+    }
+
+    private init(_ code: phalanx_isa) {
+        self = code == PHALANX_ISA_AVX2 ? .avx2 : .scalar
+    }
+}
