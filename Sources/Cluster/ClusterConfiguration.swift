@@ -1,0 +1,46 @@
+public import Inference
+
+/// What the coordinator serves, and how patient it is.
+public struct ClusterConfiguration: Hashable, Sendable {
+    public var model: ModelFootprint
+    /// Goes into every assignment.
+    public var modelPath: String
+    public var modelFingerprint: String
+    public var kvType: KVType
+    /// KV pages of every layer, for the context that was asked for.
+    public var pageCount: Int
+    /// The most rows in a step.
+    public var maxRowCount: Int
+    public var vocabularyLimit: Int
+    /// Kernels of other versions compute other bits.
+    public var numericsVersion: UInt32
+    /// Workers to wait for before the first plan; afterwards any number that the model fits into goes on.
+    public var minimumWorkerCount: Int
+    /// Layers per worker, in order of joining (`--split`); nil lets the planner choose.
+    public var layerCounts: [Int]?
+    /// The pace of heartbeats that workers are asked for.
+    public var heartbeatMilliseconds: Int
+    /// A worker that says nothing for so long is lost.
+    public var silenceMilliseconds: Int
+
+    public init(
+        model: ModelFootprint, modelPath: String, modelFingerprint: String, kvType: KVType, pageCount: Int,
+        maxRowCount: Int, vocabularyLimit: Int, numericsVersion: UInt32, minimumWorkerCount: Int = 1,
+        layerCounts: [Int]? = nil, heartbeatMilliseconds: Int = 500, silenceMilliseconds: Int = 5000
+    ) {
+        precondition(minimumWorkerCount > 0 && heartbeatMilliseconds > 0)
+        precondition(silenceMilliseconds > heartbeatMilliseconds, "one heartbeat at least must fit into the silence")
+        self.model = model
+        self.modelPath = modelPath
+        self.modelFingerprint = modelFingerprint
+        self.kvType = kvType
+        self.pageCount = pageCount
+        self.maxRowCount = maxRowCount
+        self.vocabularyLimit = vocabularyLimit
+        self.numericsVersion = numericsVersion
+        self.minimumWorkerCount = minimumWorkerCount
+        self.layerCounts = layerCounts
+        self.heartbeatMilliseconds = heartbeatMilliseconds
+        self.silenceMilliseconds = silenceMilliseconds
+    }
+}

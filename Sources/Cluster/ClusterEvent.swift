@@ -1,0 +1,35 @@
+public import Inference
+
+/// One control stream, named by the shell; never used twice. A worker that reconnects comes with another one.
+public struct ControlStreamID: Hashable, Sendable, CustomStringConvertible {
+    public let rawValue: UInt64
+
+    public init(_ rawValue: UInt64) { self.rawValue = rawValue }
+
+    public var description: String { "control stream \(rawValue)" }
+}
+
+/// What the shell saw.
+public enum ClusterEvent: Hashable, Sendable {
+    /// A message came. `StepResult`s go to the scheduler; given here too they only count as a sign of life.
+    case message(ControlStreamID, WorkerMessage)
+    /// The stream ended, for whatever reason.
+    case disconnected(ControlStreamID, reason: String)
+    /// The pipeline broke its contract in this epoch (the scheduler found a fault): plan anew.
+    case pipelineFailed(Epoch, reason: String)
+    /// Time went on.
+    case tick
+}
+
+/// What the shell shall do, in this order.
+public enum ClusterDirective: Hashable, Sendable {
+    case send(ControlStreamID, CoordinatorMessage)
+    /// Send what was directed so far, then end the stream.
+    case close(ControlStreamID, reason: String)
+    /// The plan fell: no steps until `.serve`.
+    case suspend(reason: String)
+    /// All stages are ready: steps of this epoch go to `stage0`.
+    case serve(Epoch, Placement, stage0: ControlStreamID)
+    /// For the log.
+    case note(String)
+}

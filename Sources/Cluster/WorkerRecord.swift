@@ -1,0 +1,49 @@
+import Inference
+
+/// A worker as the membership table knows it.
+struct WorkerRecord: Sendable {
+    let hello: WorkerHello
+    let stream: ControlStreamID
+    /// Workers are planned in the order in which they joined.
+    let order: UInt64
+    var state = WorkerStatus.State.joined
+    var lastHeardMilliseconds: Double
+    var heartbeat: Heartbeat?
+    /// When the current epoch began to serve.
+    var servingSinceMilliseconds: Double?
+    /// Weights and KV pages.
+    var memoryByteCount = 0
+    var loadedFraction = 0.0
+    /// What is wrong.
+    var detail: String?
+    /// Failures that followed each other closely.
+    var failureCount = 0
+
+    /// Notes a failure; one after a long time of good service counts as the first.
+    mutating func fail(_ text: String, forgiving milliseconds: Double, now: Double) {
+        if let since = servingSinceMilliseconds, now - since > milliseconds { failureCount = 0 }
+        failureCount += 1
+        state = .failed
+        detail = text
+    }
+
+    var capacity: WorkerCapacity {
+        WorkerCapacity(
+            node: hello.node, memoryByteCount: hello.memoryByteCount, bytesPerSecond: hello.bytesPerSecond)
+    }
+
+    var address: NodeAddress { NodeAddress(node: hello.node, host: hello.host, port: hello.port) }
+
+    /// What people see; times in milliseconds.
+    func status(layers: LayerRange?, now: Double) -> WorkerStatus {
+        let busySeconds = Double(heartbeat?.busyMicroseconds ?? 0) / 1e6
+        let rowCount = Double(heartbeat?.computedRowCount ?? 0)
+        let servingSeconds = servingSinceMilliseconds.map { max(0, now - $0) / 1000 } ?? 0
+        return WorkerStatus(
+            id: hello.node, address: "\(hello.host):\(hello.port)", processID: hello.processID, state: state,
+            layers: layers, threadCount: hello.threadCount, memoryLimitByteCount: hello.memoryByteCount,
+            memoryByteCount: memoryByteCount, loadedFraction: loadedFraction,
+            tokensPerSecond: busySeconds > 0 ? rowCount / busySeconds : 0,
+            busyFraction: servingSeconds > 0 ? min(1, busySeconds / servingSeconds) : 0, detail: detail)
+    }
+}

@@ -1,0 +1,224 @@
+public import Inference
+
+/// Turns requests into steps of the pipeline and the steps' results into events: a synchronous state machine.
+///
+/// It does no I/O, reads no clock and draws no random numbers: time (milliseconds on any steady clock) and the generator
+/// are arguments. The shell calls `nextStep` until it returns nil whenever a request came or a result was applied, sends
+/// the steps to stage 0, hands results to `apply`, and forwards what `takeEvents` returns.
+///
+/// - Sequences run in order of arrival, at most `runningSequenceLimit` at a time. A sequence starts once the pages that
+///   it may come to need at most are neither in use nor promised to another, so a running one never lacks a page.
+/// - Prompt chunks do not wait for each other's results: up to stage count + 1 steps are in flight (the credits).
+///   A decode token waits for the token before it.
+/// - Every step is answered by a `StepResult`, also one whose slices ask for nothing.
+/// - Sequences that ended are retired with the next step; when there is nothing else to do, with a step that has no
+///   slices. Their pages are given out again only from the step after that one on.
+/// - A sequence that begins again within an epoch (LongRoPE's crossing) brings a new admission and its whole page table
+///   in the slice that starts at position 0; its id and pages stay.
+public struct Scheduler: Sendable {
+    public let configuration: SchedulerConfiguration
+    /// The epoch that steps are composed for; nil until the first `replan`.
+    public private(set) var epoch: Epoch?
+    /// Whether no steps are composed (no plan stands). Requests are still taken.
+    public private(set) var isSuspended = true
+
+    var requests: [RequestTicket: RequestState] = [:]
+    var sequences: [SequenceID: SequenceState] = [:]
+    /// Sequences whose turn has not come, in order.
+    var waiting: [SequenceID] = []
+    /// In order of arrival.
+    var running: [SequenceID] = []
+    /// Ended, and still known to the stages.
+    var retiring: [(sequence: SequenceID, pages: [PageID])] = []
+    var pages = PageAllocator(pageCount: 0)
+    var stepsInFlight: [StepInFlight] = []
+    var creditCount = 0
+    var nextStepNumber: UInt64 = 0
+    var events: [SchedulerEvent] = []
+
+    private var nextTicket: UInt64 = 0
+    private var nextSequence: UInt64 = 0
+    /// Smoothed time that a request takes once it began, for the advice when to try again.
+    private var serviceMilliseconds = 1000.0
+
+    /// Requests that ended with `.completed` since the start.
+    public private(set) var completedRequestCount = 0
+    /// Tokens generated since the start.
+    public internal(set) var generatedTokenCount = 0
+
+    public init(configuration: SchedulerConfiguration) { self.configuration = configuration }
+
+    /// Checks a request and puts it at the end of the queue; its choices' seed is drawn now unless it brings one.
+    ///
+    /// Throws `EngineError`: `invalidRequest`, `contextOverflow`, or `overloaded` when too many wait.
+    public mutating func submit(
+        _ request: GenerationRequest, now: Double, using generator: inout some RandomNumberGenerator
+    ) throws(EngineError) -> RequestTicket {
+        try configuration.validate(request)
+        try checkQueue()
+        let ticket = RequestTicket(nextTicket)
+        nextTicket += 1
+        let seed = request.seed ?? generator.next()
+        let wantsScores = request.promptLogprobCount != nil
+        let ids = (0..<request.choiceCount).map { SequenceID(nextSequence + UInt64($0)) }
+        nextSequence += UInt64(request.choiceCount)
+        for (choice, id) in ids.enumerated() {
+            sequences[id] = SequenceState(
+                id: id, ticket: ticket, choice: choice, seed: seed, generated: request.generated,
+                scoresAreSent: !wantsScores)
+        }
+        let timeout = request.timeoutMilliseconds ?? configuration.defaultTimeoutMilliseconds
+        let aheadCount = requests.count
+        requests[ticket] = RequestState(
+            ticket: ticket, request: request, sequences: ids, submittedMilliseconds: now,
+            deadlineMilliseconds: timeout.map { now + Double($0) }, unfinishedChoiceCount: request.choiceCount,
+            answerTokenCount: request.generated.count, scoresAreComplete: !wantsScores)
+        waiting += ids
+        if aheadCount > 0 { events.append(.event(ticket, .queued(ahead: aheadCount))) }
+        return ticket
+    }
+
+    private func checkQueue() throws(EngineError) {
+        let waitingCount = waitingRequestCount - (running.isEmpty ? 1 : 0)
+        guard waitingCount >= configuration.waitingRequestLimit, !requests.isEmpty else { return }
+        let seconds = Int((serviceMilliseconds * Double(waitingRequestCount + 1) / 1000).rounded(.up))
+        throw EngineError(
+            code: .overloaded,
+            message: "\(waitingRequestCount) requests wait already, no more are taken; try again later",
+            retryAfterSeconds: min(max(seconds, 1), 60))
+    }
+
+    /// Ends a request (its client went away). Every unfinished choice reports `.finished(_, .cancelled)`.
+    public mutating func cancel(_ ticket: RequestTicket, now: Double) {
+        guard let request = requests[ticket] else { return }
+        for id in request.sequences { finish(id, .cancelled, now: now) }
+    }
+
+    /// Ends one choice, which then reports `.finished(choice, .cancelled)`. Unknown and finished ones are ignored.
+    public mutating func cancelChoice(_ choice: Int, of ticket: RequestTicket, now: Double) {
+        guard let request = requests[ticket], request.sequences.indices.contains(choice) else { return }
+        finish(request.sequences[choice], .cancelled, now: now)
+    }
+
+    /// Ends a request with an error.
+    public mutating func fail(_ ticket: RequestTicket, _ error: EngineError) {
+        guard let request = requests.removeValue(forKey: ticket) else { return }
+        for id in request.sequences { dismiss(id) }
+        events.append(.failed(ticket, error))
+    }
+
+    /// Ends all requests with an error, oldest first.
+    public mutating func failAll(_ error: EngineError) {
+        for ticket in requests.keys.sorted() { fail(ticket, error) }
+    }
+
+    /// Ends the requests whose time is over.
+    public mutating func expire(now: Double) {
+        let late = requests.values.filter { $0.deadlineMilliseconds.map { $0 <= now } ?? false }
+        for request in late.sorted(by: { $0.ticket < $1.ticket }) {
+            let timeout = Int((request.deadlineMilliseconds ?? now) - request.submittedMilliseconds)
+            fail(
+                request.ticket,
+                EngineError(
+                    code: .deadlineExceeded, message: "the request took longer than its limit of \(timeout) ms"))
+        }
+    }
+
+    /// When `expire` has something to do next, in milliseconds.
+    public var nextDeadlineMilliseconds: Double? { requests.values.compactMap(\.deadlineMilliseconds).min() }
+
+    /// The plan fell: no steps are composed until the next `replan`, and results of the old one are ignored.
+    public mutating func suspend() {
+        isSuspended = true
+        stepsInFlight = []
+    }
+
+    /// Goes on in a new epoch, whose stages hold nothing yet: every live sequence is admitted again, with the tokens
+    /// that it has, and computed again from position 0.
+    ///
+    /// - Parameters:
+    ///   - pageCount: KV pages of every stage.
+    ///   - stageCount: at least 1; one step more may be in flight.
+    public mutating func replan(epoch: Epoch, pageCount: Int, stageCount: Int) {
+        precondition(self.epoch.map { $0 < epoch } ?? true, "an epoch rises")
+        precondition(stageCount > 0)
+        self.epoch = epoch
+        isSuspended = false
+        creditCount = stageCount + 1
+        nextStepNumber = 0
+        stepsInFlight = []
+        retiring = []
+        pages = PageAllocator(pageCount: pageCount)
+        for id in running {
+            guard var sequence = sequences[id] else { continue }
+            let isScored = requests[sequence.ticket]?.scoresAreComplete ?? true
+            sequence.restart(scoresAreSent: isScored)
+            sequence.phase = .waiting
+            sequences[id] = sequence
+            if !isScored { requests[sequence.ticket]?.promptScores = [] }
+        }
+        waiting = running.sorted() + waiting
+        running = []
+    }
+
+    /// What happened since the last call, in order.
+    public mutating func takeEvents() -> [SchedulerEvent] {
+        defer { events = [] }
+        return events
+    }
+
+    // MARK: What status reports
+
+    /// Requests that began.
+    public var runningRequestCount: Int { requests.count - waitingRequestCount }
+    public var waitingRequestCount: Int {
+        requests.values.reduce(0) { $0 + ($1.firstStepMilliseconds == nil ? 1 : 0) }
+    }
+    public var stepInFlightCount: Int { stepsInFlight.count }
+    public var freePageCount: Int { pages.freePageCount }
+    public var pageCount: Int { pages.pageCount }
+    /// Whether nothing waits, runs or has to be retired.
+    public var isIdle: Bool { requests.isEmpty && retiring.isEmpty && stepsInFlight.isEmpty }
+
+    // MARK: Endings
+
+    /// Ends a choice, and the request with its last one.
+    mutating func finish(_ id: SequenceID, _ reason: FinishReason, now: Double) {
+        guard let sequence = sequences[id], var request = requests[sequence.ticket] else { return }
+        let begun = request.firstStepMilliseconds
+        events.append(.event(sequence.ticket, .finished(choice: sequence.choice, reason)))
+        request.unfinishedChoiceCount -= 1
+        // Another choice scores the prompt when the one that did so ends early.
+        if !request.scoresAreComplete && sequence.phase == .running { request.promptScores = [] }
+        requests[sequence.ticket] = request
+        dismiss(id)
+        guard request.unfinishedChoiceCount == 0 else { return }
+        requests[sequence.ticket] = nil
+        completedRequestCount += 1
+        if let begun { serviceMilliseconds += (max(0, now - begun) - serviceMilliseconds) / 8 }
+        events.append(.event(request.ticket, .completed(usage(of: request, now: now))))
+    }
+
+    /// Takes a sequence out of the queue or the pipeline.
+    private mutating func dismiss(_ id: SequenceID) {
+        guard let sequence = sequences[id] else { return }
+        switch sequence.phase {
+        case .waiting: waiting.removeAll { $0 == id }
+        case .running:
+            running.removeAll { $0 == id }
+            // Without an admission sent, the stages know nothing of it (and it has no pages).
+            if sequence.sentPositionCount > 0 || !sequence.pages.isEmpty { retiring.append((id, sequence.pages)) }
+        }
+        sequences[id] = nil
+    }
+
+    private func usage(of request: RequestState, now: Double) -> GenerationUsage {
+        let begun = request.firstStepMilliseconds ?? now
+        let firstToken = request.firstTokenMilliseconds ?? now
+        return GenerationUsage(
+            promptTokenCount: request.request.prompt.count, cachedTokenCount: 0,
+            completionTokenCount: request.answerTokenCount, queueMilliseconds: begun - request.submittedMilliseconds,
+            prefillMilliseconds: max(0, firstToken - begun),
+            decodeMilliseconds: max(0, (request.lastTokenMilliseconds ?? firstToken) - firstToken))
+    }
+}
