@@ -16,10 +16,10 @@ from torch import nn
 class Config:
     vocabulary: int = 1792
     hidden: int = 256
-    layers: int = 6
+    layers: int = 4
     heads: int = 8
     kv_heads: int = 2
-    feed_forward: int = 640
+    feed_forward: int = 512
     context: int = 512
     rope_theta: float = 10000.0
     epsilon: float = 1e-5
