@@ -8,6 +8,23 @@
 
 enum { PHALANX_BLOCK_MAXIMUM = 256, PHALANX_SUB_MAXIMUM = 16, PHALANX_COLUMNS_MAXIMUM = 1 << 24 };
 
+// In a header, so that kernels made for one format see constants.
+static const phalanx_format_traits phalanx_format_table[PHALANX_FORMAT_COUNT] = {
+    [PHALANX_F32] = {PHALANX_ACTIVATION_F32, PHALANX_SUB_NONE, 1, 4, 1, 0, 0, 0, 0},
+    [PHALANX_F16] = {PHALANX_ACTIVATION_F32, PHALANX_SUB_NONE, 1, 2, 1, 0, 0, 0, 0},
+    [PHALANX_BF16] = {PHALANX_ACTIVATION_F32, PHALANX_SUB_NONE, 1, 2, 1, 0, 0, 0, 0},
+    [PHALANX_Q8_0] = {PHALANX_ACTIVATION_INT8_32, PHALANX_SUB_NONE, 32, 34, 32, 8, 0, 128, 0},
+    [PHALANX_Q4_0] = {PHALANX_ACTIVATION_INT8_32, PHALANX_SUB_NONE, 32, 18, 32, 4, 0, 8, 0},
+    [PHALANX_Q4_1] = {PHALANX_ACTIVATION_INT8_32, PHALANX_SUB_NONE, 32, 20, 32, 4, 0, 0, 1},
+    [PHALANX_Q5_0] = {PHALANX_ACTIVATION_INT8_32, PHALANX_SUB_NONE, 32, 22, 32, 4, 1, 16, 0},
+    [PHALANX_Q5_1] = {PHALANX_ACTIVATION_INT8_32, PHALANX_SUB_NONE, 32, 24, 32, 4, 1, 0, 1},
+    [PHALANX_Q2_K] = {PHALANX_ACTIVATION_INT8_256, PHALANX_SUB_MIN_4, 256, 84, 16, 2, 0, 0, 1},
+    [PHALANX_Q3_K] = {PHALANX_ACTIVATION_INT8_256, PHALANX_SUB_SIGNED_6, 256, 110, 16, 2, 1, 4, 0},
+    [PHALANX_Q4_K] = {PHALANX_ACTIVATION_INT8_256, PHALANX_SUB_MIN_6, 256, 144, 32, 4, 0, 0, 1},
+    [PHALANX_Q5_K] = {PHALANX_ACTIVATION_INT8_256, PHALANX_SUB_MIN_6, 256, 176, 32, 4, 1, 0, 1},
+    [PHALANX_Q6_K] = {PHALANX_ACTIVATION_INT8_256, PHALANX_SUB_SIGNED_8, 256, 210, 16, 4, 2, 32, 0},
+};
+
 // Values are unsigned here: a weight is (value - traits.offset) times its scales. Sub-scales are as stored, so 6-bit
 // signed ones lack their -32, and 8-bit ones are bit patterns of int8.
 typedef struct phalanx_block {

@@ -1,30 +1,14 @@
-// What each weight format is, and the sizes that follow from it.
+// The sizes that follow from what each weight format is.
 #include "format_block.h"
 
-static const phalanx_format_traits table[PHALANX_FORMAT_COUNT] = {
-    [PHALANX_F32] = {PHALANX_ACTIVATION_F32, PHALANX_SUB_NONE, 1, 4, 1, 0, 0, 0, 0},
-    [PHALANX_F16] = {PHALANX_ACTIVATION_F32, PHALANX_SUB_NONE, 1, 2, 1, 0, 0, 0, 0},
-    [PHALANX_BF16] = {PHALANX_ACTIVATION_F32, PHALANX_SUB_NONE, 1, 2, 1, 0, 0, 0, 0},
-    [PHALANX_Q8_0] = {PHALANX_ACTIVATION_INT8_32, PHALANX_SUB_NONE, 32, 34, 32, 8, 0, 128, 0},
-    [PHALANX_Q4_0] = {PHALANX_ACTIVATION_INT8_32, PHALANX_SUB_NONE, 32, 18, 32, 4, 0, 8, 0},
-    [PHALANX_Q4_1] = {PHALANX_ACTIVATION_INT8_32, PHALANX_SUB_NONE, 32, 20, 32, 4, 0, 0, 1},
-    [PHALANX_Q5_0] = {PHALANX_ACTIVATION_INT8_32, PHALANX_SUB_NONE, 32, 22, 32, 4, 1, 16, 0},
-    [PHALANX_Q5_1] = {PHALANX_ACTIVATION_INT8_32, PHALANX_SUB_NONE, 32, 24, 32, 4, 1, 0, 1},
-    [PHALANX_Q2_K] = {PHALANX_ACTIVATION_INT8_256, PHALANX_SUB_MIN_4, 256, 84, 16, 2, 0, 0, 1},
-    [PHALANX_Q3_K] = {PHALANX_ACTIVATION_INT8_256, PHALANX_SUB_SIGNED_6, 256, 110, 16, 2, 1, 4, 0},
-    [PHALANX_Q4_K] = {PHALANX_ACTIVATION_INT8_256, PHALANX_SUB_MIN_6, 256, 144, 32, 4, 0, 0, 1},
-    [PHALANX_Q5_K] = {PHALANX_ACTIVATION_INT8_256, PHALANX_SUB_MIN_6, 256, 176, 32, 4, 1, 0, 1},
-    [PHALANX_Q6_K] = {PHALANX_ACTIVATION_INT8_256, PHALANX_SUB_SIGNED_8, 256, 210, 16, 4, 2, 32, 0},
-};
-
-const phalanx_format_traits *phalanx_traits(phalanx_format format) { return &table[format]; }
+const phalanx_format_traits *phalanx_traits(phalanx_format format) { return &phalanx_format_table[format]; }
 
 static size_t round_up(size_t bytes) { return (bytes + PHALANX_ALIGNMENT - 1) & ~(size_t)(PHALANX_ALIGNMENT - 1); }
 
 size_t phalanx_row_bytes(phalanx_format format, size_t columns) {
-    const size_t block = (size_t)table[format].block;
+    const size_t block = (size_t)phalanx_format_table[format].block;
     if (columns > PHALANX_COLUMNS_MAXIMUM || columns % block != 0) return 0;
-    return columns / block * (size_t)table[format].block_bytes;
+    return columns / block * (size_t)phalanx_format_table[format].block_bytes;
 }
 
 size_t phalanx_panel_bytes(phalanx_format format, size_t columns) {

@@ -2,12 +2,20 @@
 
 static const phalanx_matrix_table scalar = {phalanx_scalar_quantize, phalanx_scalar_multiply};
 
+#if defined(__x86_64__)
+static const phalanx_matrix_table avx2 = {phalanx_avx2_quantize, phalanx_avx2_multiply};
+#endif
+
 const phalanx_matrix_table *phalanx_matrix_kernels(phalanx_isa isa) {
     switch (isa) {
     case PHALANX_ISA_SCALAR:
         return &scalar;
     case PHALANX_ISA_AVX2:
-        return &scalar; // the AVX2 kernels are not in yet
+#if defined(__x86_64__)
+        return &avx2;
+#else
+        return &scalar;
+#endif
     }
     return &scalar;
 }
