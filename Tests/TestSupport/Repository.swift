@@ -8,4 +8,14 @@ public enum Repository {
         .deletingLastPathComponent()
         .deletingLastPathComponent()
         .deletingLastPathComponent()
+
+    public static var sources: URL { root.appendingPathComponent("Sources", isDirectory: true) }
+
+    public static var tests: URL { root.appendingPathComponent("Tests", isDirectory: true) }
+
+    /// All files below a folder that have one of the extensions, in a stable order.
+    public static func files(below folder: URL, _ extensions: Set<String>) throws -> [URL] {
+        let names = try FileManager.default.subpathsOfDirectory(atPath: folder.path).sorted()
+        return names.map { folder.appendingPathComponent($0) }.filter { extensions.contains($0.pathExtension) }
+    }
 }

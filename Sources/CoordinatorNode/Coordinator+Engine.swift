@@ -1,0 +1,35 @@
+public import Inference
+
+extension Coordinator: Engine {
+    public func describe() async throws -> ModelDescription { model.description }
+
+    public func tokenizerDefinition(hash: String) async throws -> [UInt8] {
+        guard hash == model.description.tokenizerHash else {
+            throw EngineError(
+                code: .invalidRequest,
+                message: "no tokenizer has the hash \(hash.prefix(64)); the served one has "
+                    + "\(model.description.tokenizerHash)")
+        }
+        return model.tokenizerDefinition
+    }
+
+    public func status() async throws -> ClusterStatus {
+        let state: ClusterStatus.State
+        var reason: String?
+        switch membership.phase {
+        case .waiting(let why):
+            state = .waiting
+            reason = why
+        case .loading: state = .loading
+        case .serving: state = .ready
+        }
+        return ClusterStatus(
+            state: state, reason: reason, epoch: membership.epoch, model: model.description,
+            workers: membership.workerStatuses(now: now), runningRequestCount: scheduler.runningRequestCount,
+            waitingRequestCount: scheduler.waitingRequestCount,
+            completedRequestCount: scheduler.completedRequestCount,
+            generatedTokenCount: scheduler.generatedTokenCount, uptimeSeconds: now / 1000)
+    }
+
+    public func generate(_ request: GenerationRequest) async throws -> GenerationStream { try submit(request) }
+}

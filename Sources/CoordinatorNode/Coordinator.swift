@@ -1,0 +1,238 @@
+import Cluster
+import CoordinatorClient
+public import Inference
+public import Logging
+import Scheduling
+import Synchronization
+public import Transport
+import Wire
+
+/// The coordinator: owns membership, the plan and every live sequence, and drives the pipeline.
+///
+/// The decisions are made by the pure `Membership` and `Scheduler`; this actor brings them time, randomness and the
+/// network. One hop per step: a result comes in, the next step goes out.
+public actor Coordinator {
+    private let configuration: CoordinatorConfiguration
+    private let transport: any RPCTransport
+    let logger: Logger
+    let model: ServedModel
+
+    var membership: Membership
+    var scheduler: Scheduler
+    private var links: [ControlStreamID: WorkerLink] = [:]
+    private var lastStreamNumber: UInt64 = 0
+    /// Where steps go; nil while no plan stands.
+    private var firstStage: WorkerLink?
+    private var streams = RequestStreams()
+    private var generator = SystemRandomNumberGenerator()
+    private var listener: (any RPCListener)?
+    /// Since when no plan stands, in milliseconds.
+    private var outageBegan: Double?
+    private var isStopping = false
+    /// What the health service answers, readable without waiting for the actor.
+    private let isServing = Mutex(false)
+
+    private let clock = ContinuousClock()
+    private let began: ContinuousClock.Instant
+
+    private static let tickPause = Duration.milliseconds(100)
+    private static let helloPatience = Duration.seconds(5)
+
+    /// Opens the checkpoint. Throws what is wrong with it or with the configuration.
+    public init(configuration: CoordinatorConfiguration, transport: any RPCTransport, logger: Logger) throws {
+        self.configuration = configuration
+        self.transport = transport
+        self.logger = logger
+        let model = try ServedModel(configuration: configuration)
+        self.model = model
+        membership = Membership(configuration: model.clusterConfiguration(configuration), term: 1)
+        scheduler = Scheduler(configuration: model.schedulerConfiguration(configuration))
+        began = clock.now
+        outageBegan = 0
+    }
+
+    /// Layers of the model, the most workers that a pipeline can have.
+    public var layerCount: Int { model.description.layerCount }
+
+    /// Why the first plan cannot be carried out; nil while there is hope.
+    public var startFailure: String? {
+        guard case .waiting(let reason) = membership.phase else { return nil }
+        let workers = membership.workerStatuses(now: now)
+        let isComplete = workers.count >= configuration.minimumWorkerCount
+        return isComplete || workers.contains { $0.state == .failed } ? reason : nil
+    }
+
+    /// Opens the door for workers and gateways and returns the port.
+    public func start() async throws -> Int {
+        let handlers: [RPCMethod: RPCHandler] = [
+            Services.join: { [weak self] stream in try await self?.serveWorker(stream) }
+        ]
+        let engine = EngineService.handlers(engine: self)
+        let health = HealthService.handlers(serving: { [weak self] in self?.isServing.withLock { $0 } ?? false })
+        let all = handlers.merging(engine) { first, _ in first }.merging(health) { first, _ in first }
+        let listener = try await transport.listen(
+            host: configuration.bindHost, port: configuration.bindPort, handlers: all)
+        self.listener = listener
+        logger.info("Listening for workers and gateways", metadata: ["address": "\(listener.host):\(listener.port)"])
+        return listener.port
+    }
+
+    /// Serves until the task is cancelled; then workers are dismissed and requests ended.
+    public func run() async throws {
+        while !Task.isCancelled {
+            tick()
+            try? await Task.sleep(for: Self.tickPause)
+        }
+        await stop()
+    }
+
+    private func stop() async {
+        isStopping = true
+        isServing.withLock { $0 = false }
+        scheduler.suspend()
+        scheduler.failAll(EngineError(code: .unavailable, message: "the coordinator is shutting down"))
+        deliverEvents()
+        for link in links.values {
+            link.send(.shutdown(reason: "the coordinator is shutting down"))
+            await link.close()
+        }
+        await listener?.shutdown(grace: .seconds(1))
+        listener = nil
+    }
+
+    /// Milliseconds since the coordinator began.
+    var now: Double {
+        let (seconds, attoseconds) = began.duration(to: clock.now).components
+        return Double(seconds) * 1e3 + Double(attoseconds) / 1e15
+    }
+
+    private func tick() {
+        perform(membership.handle(.tick, now: now))
+        scheduler.expire(now: now)
+        if let outageBegan, now - outageBegan > Double(configuration.outageMilliseconds), !scheduler.isIdle {
+            scheduler.failAll(unavailable)
+        }
+        pump()
+    }
+
+    // MARK: Workers
+
+    private func serveWorker(_ stream: any RPCStream) async throws {
+        guard !isStopping else { throw RPCError(.unavailable, "the coordinator is shutting down") }
+        lastStreamNumber += 1
+        let id = ControlStreamID(lastStreamNumber)
+        let link = WorkerLink(stream: stream, logger: logger)
+        links[id] = link
+        let patience = Task { [weak self] in
+            try await Task.sleep(for: Self.helloPatience)
+            await self?.dropUnlessJoined(id)
+        }
+        defer { patience.cancel() }
+        var reason = "the connection was closed"
+        do {
+            for try await bytes in stream.messages {
+                receive(try WorkerMessage(wireBytes: bytes), on: id)
+            }
+        } catch {
+            reason = "\(error)"
+        }
+        links[id] = nil
+        perform(membership.handle(.disconnected(id, reason: reason), now: now))
+        pump()
+        await link.close()
+    }
+
+    private func dropUnlessJoined(_ id: ControlStreamID) {
+        guard membership.node(of: id) == nil else { return }
+        links[id]?.drop("no hello came within \(Self.helloPatience)")
+    }
+
+    private func receive(_ message: WorkerMessage, on id: ControlStreamID) {
+        if case .result(let result) = message {
+            if case .fault(let problem) = scheduler.apply(result, now: now) {
+                logger.error("The pipeline broke its contract", metadata: ["problem": "\(problem)"])
+                perform(membership.handle(.pipelineFailed(result.epoch, reason: problem), now: now))
+            }
+        }
+        perform(membership.handle(.message(id, message), now: now))
+        pump()
+    }
+
+    private func perform(_ directives: [ClusterDirective]) {
+        for directive in directives {
+            switch directive {
+            case .send(let id, let message): links[id]?.send(message)
+            case .close(let id, let reason):
+                guard let link = links.removeValue(forKey: id) else { break }
+                Task {
+                    await link.close()
+                    link.drop(reason)
+                }
+            case .suspend(let reason):
+                logger.warning("Serving is interrupted", metadata: ["reason": "\(reason)"])
+                scheduler.suspend()
+                firstStage = nil
+                outageBegan = now
+                isServing.withLock { $0 = false }
+            case .serve(let epoch, let placement, let stage0):
+                let stages = placement.stages.map { "\($0.node): \($0.layers)" }.joined(separator: ", ")
+                logger.notice("Serving", metadata: ["epoch": "\(epoch)", "layers": "\(stages)"])
+                scheduler.replan(epoch: epoch, pageCount: placement.pageCount, stageCount: placement.stages.count)
+                firstStage = links[stage0]
+                outageBegan = nil
+                isServing.withLock { $0 = true }
+            case .note(let text):
+                logger.info("\(text)")
+            }
+        }
+    }
+
+    // MARK: Requests
+
+    /// Sends every step that may go now and hands out what happened.
+    private func pump() {
+        if let firstStage {
+            while let step = scheduler.nextStep(now: now) { firstStage.send(.step(step)) }
+        }
+        deliverEvents()
+    }
+
+    private func deliverEvents() {
+        for event in scheduler.takeEvents() { streams.deliver(event) }
+    }
+
+    var unavailable: EngineError {
+        let reason =
+            if case .waiting(let reason) = membership.phase { reason } else { "the workers are loading the model" }
+        return EngineError(
+            code: .unavailable, message: "the cluster cannot serve now: \(reason)", retryAfterSeconds: 5)
+    }
+
+    func submit(_ request: GenerationRequest) throws -> GenerationStream {
+        guard !isStopping else {
+            throw EngineError(code: .unavailable, message: "the coordinator is shutting down")
+        }
+        if let outageBegan, now - outageBegan > Double(configuration.outageMilliseconds) { throw unavailable }
+        let ticket = try scheduler.submit(request, now: now, using: &generator)
+        let (events, continuation) = AsyncThrowingStream.makeStream(of: GenerationEvent.self)
+        streams.add(ticket, continuation)
+        continuation.onTermination = { [weak self] termination in
+            guard case .cancelled = termination else { return }
+            Task { await self?.cancel(ticket) }
+        }
+        pump()
+        return GenerationStream(
+            events: events,
+            cancelChoice: { [weak self] choice in Task { await self?.cancel(choice, of: ticket) } })
+    }
+
+    private func cancel(_ ticket: RequestTicket) {
+        scheduler.cancel(ticket, now: now)
+        pump()
+    }
+
+    private func cancel(_ choice: Int, of ticket: RequestTicket) {
+        scheduler.cancelChoice(choice, of: ticket, now: now)
+        pump()
+    }
+}

@@ -1,0 +1,65 @@
+public import Inference
+
+/// What a coordinator serves, where and how.
+public struct CoordinatorConfiguration: Sendable {
+    /// A GGUF file or a Hugging Face directory.
+    public var modelPath: String
+    /// The name that clients use.
+    public var modelAlias: String
+    /// The most tokens, prompt and answer together; nil for the model's own length, at most what fits into memory.
+    public var contextLength: Int?
+    public var kvType: KVType
+    /// The most rows in a step.
+    public var chunkRowCount: Int
+    /// Layers per worker in order of joining; nil lets the planner decide.
+    public var split: [Int]?
+    /// Use LongRoPE's long factors from the first token on.
+    public var forcesLongRope: Bool
+    public var bindHost: String
+    /// 0 picks a free one.
+    public var bindPort: Int
+    /// The coordinator plans once so many workers have joined.
+    public var minimumWorkerCount: Int
+    /// Requests that may wait.
+    public var waitingRequestLimit: Int
+    /// How long a request may take that sets no limit itself.
+    public var requestTimeoutMilliseconds: Int?
+    public var heartbeatMilliseconds: Int
+    /// A worker that is silent for so long is lost.
+    public var silenceMilliseconds: Int
+    /// After this long without a plan that works, waiting requests end with an error.
+    public var outageMilliseconds: Int
+
+    public init(
+        modelPath: String, modelAlias: String, contextLength: Int? = nil, kvType: KVType = .f16,
+        chunkRowCount: Int = 256, split: [Int]? = nil, forcesLongRope: Bool = false, bindHost: String = "127.0.0.1",
+        bindPort: Int = 7070, minimumWorkerCount: Int = 1, waitingRequestLimit: Int = 256,
+        requestTimeoutMilliseconds: Int? = nil, heartbeatMilliseconds: Int = 1000, silenceMilliseconds: Int = 5000,
+        outageMilliseconds: Int = 30000
+    ) {
+        self.modelPath = modelPath
+        self.modelAlias = modelAlias
+        self.contextLength = contextLength
+        self.kvType = kvType
+        self.chunkRowCount = chunkRowCount
+        self.split = split
+        self.forcesLongRope = forcesLongRope
+        self.bindHost = bindHost
+        self.bindPort = bindPort
+        self.minimumWorkerCount = minimumWorkerCount
+        self.waitingRequestLimit = waitingRequestLimit
+        self.requestTimeoutMilliseconds = requestTimeoutMilliseconds
+        self.heartbeatMilliseconds = heartbeatMilliseconds
+        self.silenceMilliseconds = silenceMilliseconds
+        self.outageMilliseconds = outageMilliseconds
+    }
+}
+
+/// Why a coordinator cannot start or a plan cannot be made.
+public struct CoordinatorError: Error, Sendable, CustomStringConvertible {
+    public let message: String
+
+    public init(_ message: String) { self.message = message }
+
+    public var description: String { message }
+}

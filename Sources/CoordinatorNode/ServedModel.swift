@@ -1,0 +1,98 @@
+import Checkpoint
+import Cluster
+import Crypto
+import Foundation
+import Inference
+import Kernels
+import Scheduling
+import Tokenization
+
+/// The checkpoint as the coordinator needs it: its description, its sizes and its tokenizer, not its weights.
+struct ServedModel: Sendable {
+    let description: ModelDescription
+    let tokenizerDefinition: [UInt8]
+    private let model: ModelConfiguration
+    private let footprint: ModelFootprint
+    private let modelPath: String
+
+    /// Opens the checkpoint; throws what `Checkpoint.open` throws and `CoordinatorError` for a context that the model
+    /// cannot have.
+    init(configuration: CoordinatorConfiguration) throws {
+        let checkpoint = try Checkpoint.open(configuration.modelPath)
+        let model = checkpoint.configuration
+        let contextLength = configuration.contextLength ?? min(model.contextLength, Self.defaultContextLimit)
+        guard contextLength <= model.contextLength else {
+            throw CoordinatorError(
+                "a context of \(contextLength) tokens was asked for, but \(configuration.modelPath) was trained for "
+                    + "\(model.contextLength); use --ctx-size \(model.contextLength) or less")
+        }
+        let definition = try checkpoint.tokenizerDefinition()
+        let encoded = definition.encoded()
+        let hash = SHA256.hash(data: encoded).map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.count == 2 ? digits : "0" + digits
+        }
+        let fingerprint = try checkpoint.fingerprint()
+        self.model = model
+        modelPath = configuration.modelPath
+        tokenizerDefinition = encoded
+        footprint = try Self.footprint(checkpoint, configuration)
+        description = ModelDescription(
+            id: configuration.modelAlias, name: checkpoint.name, fingerprint: fingerprint,
+            systemFingerprint: "fp_\(fingerprint.prefix(12))_\(configuration.kvType.name)_f32_n\(numericsVersion)",
+            contextLength: contextLength, vocabularySize: min(definition.vocabularySize, model.vocabularySize),
+            layerCount: model.layerCount, parameterCount: checkpoint.parameterCount,
+            endOfSequenceTokens: Array(Set(model.endOfSequenceIDs).union(definition.endOfSequenceIDs)).sorted(),
+            tokenizerHash: hash.joined(), createdSeconds: Int(Date().timeIntervalSince1970), card: checkpoint.modelCard)
+    }
+
+    /// Contexts beyond this are only given on demand: their KV pages cost more memory than most requests need.
+    private static let defaultContextLimit = 16384
+
+    /// Pages for one sequence of the whole context. The last token of an answer is never computed.
+    private var pageCount: Int { ModelFootprint.pageCount(contextLength: description.contextLength) }
+
+    func clusterConfiguration(_ configuration: CoordinatorConfiguration) -> ClusterConfiguration {
+        ClusterConfiguration(
+            model: footprint, modelPath: modelPath, modelFingerprint: description.fingerprint,
+            kvType: configuration.kvType, pageCount: pageCount, maxRowCount: configuration.chunkRowCount,
+            vocabularyLimit: description.vocabularySize, numericsVersion: numericsVersion,
+            minimumWorkerCount: configuration.minimumWorkerCount, layerCounts: configuration.split,
+            heartbeatMilliseconds: configuration.heartbeatMilliseconds,
+            silenceMilliseconds: configuration.silenceMilliseconds)
+    }
+
+    /// What a stage of the model costs: weights as packed, keys and values, and the rows in flight.
+    private static func footprint(
+        _ checkpoint: Checkpoint, _ configuration: CoordinatorConfiguration
+    ) throws -> ModelFootprint {
+        guard checkpoint.hasWeights else {
+            throw CoordinatorError(
+                "\(configuration.modelPath) holds a vocabulary but no weights; name a whole checkpoint with --model")
+        }
+        let model = checkpoint.configuration
+        let kvByteCount = 2 * model.kvWidth * configuration.kvType.byteCount * KVPage.positionCount
+        // A row of every intermediate result, as float32 and once more as quantised activations.
+        let rowWidth =
+            4 * model.hiddenSize + model.qkvRowCount + 2 * model.queryWidth + 4 * model.feedForwardSize
+        let logitsByteCount = model.vocabularySize * 4 * 2
+        return ModelFootprint(
+            layerByteCounts: (0..<model.layerCount).map { checkpoint.layerByteCount($0) },
+            embeddingByteCount: checkpoint.embeddingByteCount, headByteCount: checkpoint.headByteCount,
+            headIsEmbedding: false, kvBytesPerPagePerLayer: kvByteCount,
+            workspaceByteCount: rowWidth * 8 * configuration.chunkRowCount + logitsByteCount + processByteCount)
+    }
+
+    /// The program itself, its connections and the parts of the file that it reads.
+    private static let processByteCount = 48 << 20
+
+    func schedulerConfiguration(_ configuration: CoordinatorConfiguration) -> SchedulerConfiguration {
+        SchedulerConfiguration(
+            contextLength: description.contextLength, vocabularySize: description.vocabularySize,
+            endOfSequenceTokens: Set(description.endOfSequenceTokens),
+            originalContextLength: model.longRope == nil ? nil : model.originalContextLength,
+            forcesLongRope: configuration.forcesLongRope, maxRowCount: configuration.chunkRowCount,
+            waitingRequestLimit: configuration.waitingRequestLimit,
+            defaultTimeoutMilliseconds: configuration.requestTimeoutMilliseconds)
+    }
+}

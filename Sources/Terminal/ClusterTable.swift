@@ -1,0 +1,38 @@
+public import Inference
+
+extension ClusterStatus {
+    /// The cluster as a table for people: a line on the whole, then one per worker.
+    public func table() -> String {
+        var table = Table([
+            ("WORKER", .left), ("ADDRESS", .left), ("PID", .right), ("STATE", .left), ("LAYERS", .left),
+            ("THREADS", .right), ("MEMORY", .right), ("LIMIT", .right), ("TOKENS/S", .right), ("BUSY", .right),
+        ])
+        for worker in workers {
+            table.add([
+                worker.id.rawValue, worker.address, String(worker.processID), worker.stateText,
+                worker.layers.map { "\($0) (\($0.count))" } ?? "none", String(worker.threadCount),
+                ByteCount.text(worker.memoryByteCount), ByteCount.text(worker.memoryLimitByteCount),
+                Number.text(worker.tokensPerSecond, fractionDigits: 1),
+                Number.text(worker.busyFraction * 100, fractionDigits: 1) + "%",
+            ])
+        }
+        var lines = [
+            "\(model.id): \(model.layerCount) layers, context \(model.contextLength), \(state.rawValue), \(epoch)",
+            "requests: \(runningRequestCount) running, \(waitingRequestCount) waiting, "
+                + "\(completedRequestCount) done; \(generatedTokenCount) tokens generated",
+        ]
+        if let reason { lines.append(reason) }
+        lines.append("")
+        lines.append(table.text())
+        for worker in workers {
+            if let detail = worker.detail { lines.append("\(worker.id): \(detail)") }
+        }
+        return lines.joined(separator: "\n")
+    }
+}
+
+extension WorkerStatus {
+    fileprivate var stateText: String {
+        state == .loading ? "loading \(Int(loadedFraction * 100))%" : state.rawValue
+    }
+}

@@ -1,0 +1,122 @@
+import Checkpoint
+import Inference
+import Logging
+import Synchronization
+import Transport
+import Wire
+
+/// One assignment being carried out: loading, then computing step after step, until it is stopped.
+final class ActiveStage: Sendable {
+    let assignment: StageAssignment
+    let progress = StageProgress()
+
+    private let configuration: WorkerConfiguration
+    private let logger: Logger
+    private let report: @Sendable (WorkerMessage) async -> Void
+    private let queue: StageQueue
+    private let link: ForwardLink?
+    private let work = TaskSlot()
+    private let hidden = Mutex(0)
+
+    init(
+        assignment: StageAssignment, configuration: WorkerConfiguration, transport: any RPCTransport, logger: Logger,
+        report: @escaping @Sendable (WorkerMessage) async -> Void
+    ) {
+        self.assignment = assignment
+        self.configuration = configuration
+        self.logger = logger
+        self.report = report
+        // One more than the coordinator's credits, for the step that only retires sequences.
+        let capacity = assignment.stageCount + 2
+        queue = StageQueue(epoch: assignment.epoch, capacity: capacity)
+        link = assignment.next.map { next in
+            ForwardLink(transport: transport, next: next, keptCount: capacity, logger: logger) { message in
+                Task { await report(.failed(epoch: assignment.epoch, message: message)) }
+            }
+        }
+    }
+
+    /// The width of the rows that arrive; 0 until the checkpoint is open, which refuses them all.
+    var hiddenSize: Int { hidden.withLock { $0 } }
+
+    var isNextLinkUp: Bool {
+        get async { await link?.isUp ?? true }
+    }
+
+    func offer(_ activation: Activation) -> StageQueue.Verdict { queue.offer(activation) }
+
+    func start() {
+        work.set(
+            Task {
+                do {
+                    try await self.carryOut()
+                } catch is CancellationError {
+                    // A new assignment took its place.
+                } catch {
+                    self.logger.error("The stage failed", metadata: ["error": "\(error)"])
+                    await self.report(.failed(epoch: self.assignment.epoch, message: "\(error)"))
+                }
+            })
+    }
+
+    func stop() async {
+        work.set(nil)
+        queue.close()
+        await link?.close()
+    }
+
+    private func carryOut() async throws {
+        let runner = StageRunner(assignment: assignment, configuration: configuration, progress: progress)
+        let memoryByteCount = try await load(runner)
+        try await openLink()
+        await report(.ready(epoch: assignment.epoch, memoryByteCount: memoryByteCount))
+        logger.info(
+            "Serving",
+            metadata: [
+                "layers": "\(assignment.layers)", "stage": "\(assignment.stage + 1) of \(assignment.stageCount)",
+                "epoch": "\(assignment.epoch)",
+            ])
+        for await activation in queue.activations {
+            let outcome = try await runner.run(activation)
+            queue.finished()
+            switch outcome {
+            case .activation(let activation): await link?.send(activation.wireBytes())
+            case .result(let result): await report(.result(result))
+            }
+        }
+    }
+
+    private func load(_ runner: StageRunner) async throws -> Int {
+        let epoch = assignment.epoch
+        let (progress, continuation) = AsyncStream.makeStream(
+            of: (done: Int, total: Int).self, bufferingPolicy: .bufferingNewest(1))
+        let reporter = Task {
+            for await (done, total) in progress {
+                await report(.loadProgress(epoch: epoch, doneByteCount: done, totalByteCount: total))
+            }
+        }
+        defer { continuation.finish() }
+        let loaded = try await runner.load { continuation.yield((done: $0, total: $1)) }
+        hidden.withLock { $0 = loaded.hiddenSize }
+        continuation.finish()
+        await reporter.value
+        return loaded.memoryByteCount
+    }
+
+    /// The next stage may still be starting: it is dialled until the coordinator's patience ends.
+    private func openLink() async throws {
+        guard let link else { return }
+        var attempt = 0
+        while true {
+            do {
+                return try await link.open()
+            } catch let error as RPCError {
+                attempt += 1
+                guard attempt < 20 else {
+                    throw WorkerError("the next stage cannot be reached: \(error)")
+                }
+                try await Task.sleep(for: .milliseconds(250))
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+import CoordinatorClient
+import Inference
+import Logging
+import Transport
+
+/// The way from this stage to the next: one stream of activations that mends itself.
+///
+/// At most `keptCount` steps are in flight in an epoch, so the link keeps that many of the latest activations and
+/// sends them again after a broken connection; the next stage ignores what it has already run.
+actor ForwardLink {
+    private let transport: any RPCTransport
+    private let next: NodeAddress
+    private let keptCount: Int
+    private let logger: Logger
+    /// Called once, when the next stage cannot be reached for `patience`.
+    private let onFailure: @Sendable (String) -> Void
+
+    private var connection: (any RPCConnection)?
+    private var stream: (any RPCStream)?
+    /// Rises with every connection, so that news of an old one is recognised.
+    private var generation = 0
+    private var isClosed = false
+    private var isMending = false
+    private var isSending = false
+    /// The latest activations and the number of all that were ever dropped from the front.
+    private var kept: [[UInt8]] = []
+    private var droppedCount = 0
+    private var sentCount = 0
+
+    private static let connectTimeout = Duration.seconds(2)
+    private static let patience = Duration.seconds(10)
+    private static let pause = Duration.milliseconds(100)
+
+    init(
+        transport: any RPCTransport, next: NodeAddress, keptCount: Int, logger: Logger,
+        onFailure: @escaping @Sendable (String) -> Void
+    ) {
+        self.transport = transport
+        self.next = next
+        self.keptCount = keptCount
+        self.logger = logger
+        self.onFailure = onFailure
+    }
+
+    var isUp: Bool { stream != nil }
+
+    /// Dials the next stage, asks for its health and opens the stream of activations.
+    func open() async throws {
+        try await connect()
+    }
+
+    /// Sends an activation, in order, now or as soon as the connection is mended.
+    func send(_ message: [UInt8]) async {
+        kept.append(message)
+        if kept.count > keptCount {
+            kept.removeFirst()
+            droppedCount += 1
+        }
+        await sendPending()
+    }
+
+    func close() async {
+        isClosed = true
+        stream?.cancel(RPCError(.cancelled, "the stage has a new assignment"))
+        stream = nil
+        await connection?.close()
+        connection = nil
+    }
+
+    private func sendPending() async {
+        guard !isSending else { return }
+        isSending = true
+        defer { isSending = false }
+        while let stream, sentCount < droppedCount + kept.count {
+            sentCount = max(sentCount, droppedCount)
+            let message = kept[sentCount - droppedCount]
+            let current = generation
+            do {
+                try await stream.send(message)
+                if current == generation { sentCount += 1 }
+            } catch {
+                mend(after: error, generation: current)
+                return
+            }
+        }
+    }
+
+    private func connect() async throws {
+        let connection = try await transport.connect(
+            host: next.host, port: next.port, timeout: Self.connectTimeout)
+        do {
+            try await HealthService.check(connection, timeout: Self.connectTimeout)
+            let stream = try await connection.call(Services.forward, timeout: nil)
+            guard !isClosed else {
+                await connection.close()
+                return
+            }
+            self.connection = connection
+            self.stream = stream
+            generation += 1
+            sentCount = droppedCount
+            watch(stream, generation: generation)
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    /// The next stage answers only when something is wrong, or when the stream ends.
+    private func watch(_ stream: any RPCStream, generation: Int) {
+        Task {
+            do {
+                for try await _ in stream.messages {}
+                self.mend(after: RPCError(.unavailable, "the stream was ended"), generation: generation)
+            } catch {
+                self.mend(after: error, generation: generation)
+            }
+        }
+    }
+
+    private func mend(after error: any Error, generation: Int) {
+        guard !isClosed, !isMending, generation == self.generation else { return }
+        isMending = true
+        stream = nil
+        logger.warning("The link to the next stage broke", metadata: ["next": "\(next)", "error": "\(error)"])
+        Task { await self.reconnect(firstError: error) }
+    }
+
+    private func reconnect(firstError: any Error) async {
+        await connection?.close()
+        connection = nil
+        let clock = ContinuousClock()
+        let deadline = clock.now.advanced(by: Self.patience)
+        var lastError = firstError
+        while !isClosed {
+            do {
+                try await connect()
+                isMending = false
+                logger.info("The link to the next stage is mended", metadata: ["next": "\(next)"])
+                await sendPending()
+                return
+            } catch {
+                lastError = error
+            }
+            guard clock.now < deadline else {
+                onFailure("the next stage, \(next), cannot be reached: \(lastError)")
+                return
+            }
+            try? await Task.sleep(for: Self.pause)
+        }
+    }
+}

@@ -1,0 +1,198 @@
+import CoordinatorClient
+public import Inference
+import Kernels
+public import Logging
+public import Transport
+import Wire
+
+/// A worker: joins a coordinator, holds the layers that it is given, and computes.
+///
+/// It keeps its weights and its door open while the coordinator is away, and joins again when it comes back.
+public actor Worker {
+    private let configuration: WorkerConfiguration
+    private let transport: any RPCTransport
+    private let logger: Logger
+
+    private var listener: (any RPCListener)?
+    private var control: ControlLink?
+    private var stage: ActiveStage?
+    private var highestEpoch = Epoch(term: 0, plan: 0)
+
+    /// Pauses between attempts to join, doubling from the first to the last.
+    private static let firstPause = Duration.milliseconds(100)
+    private static let longestPause = Duration.seconds(5)
+    private static let connectTimeout = Duration.seconds(5)
+
+    public init(configuration: WorkerConfiguration, transport: any RPCTransport, logger: Logger) {
+        self.configuration = configuration
+        self.transport = transport
+        self.logger = logger
+    }
+
+    /// Serves until the task is cancelled or the coordinator says goodbye.
+    ///
+    /// Throws `WorkerError` when the coordinator refuses the worker, and what `listen` throws.
+    public func run() async throws {
+        let handlers = HealthService.handlers(serving: { true }).merging(
+            [Services.forward: { [weak self] stream in try await self?.receiveActivations(stream) }],
+            uniquingKeysWith: { first, _ in first })
+        let listener = try await transport.listen(
+            host: configuration.bindHost, port: configuration.bindPort, handlers: handlers)
+        self.listener = listener
+        logger.info("Listening for the previous stage", metadata: ["address": "\(listener.host):\(listener.port)"])
+        do {
+            try await joinUntilDismissed(port: listener.port)
+        } catch is CancellationError {
+            // The way to stop a worker.
+        } catch {
+            await shutDown()
+            throw error
+        }
+        await shutDown()
+    }
+
+    private func shutDown() async {
+        await replaceStage(with: nil)
+        await listener?.shutdown(grace: .seconds(1))
+        listener = nil
+    }
+
+    // MARK: The coordinator
+
+    private func joinUntilDismissed(port: Int) async throws {
+        var pause = Self.firstPause
+        while true {
+            try Task.checkCancellation()
+            do {
+                let isDismissed = try await join(port: port) { pause = Self.firstPause }
+                if isDismissed { return }
+                logger.warning("The coordinator went away; joining again")
+            } catch let error as RPCError {
+                logger.warning(
+                    "Cannot join the coordinator; trying again",
+                    metadata: [
+                        "coordinator": "\(configuration.coordinatorHost):\(configuration.coordinatorPort)",
+                        "error": "\(error)", "pause": "\(pause)",
+                    ])
+            }
+            try await Task.sleep(for: pause)
+            pause = min(pause * 2, Self.longestPause)
+        }
+    }
+
+    /// One membership: returns true when the coordinator dismissed the worker, false when the connection ended.
+    private func join(port: Int, whenWelcome: () -> Void) async throws -> Bool {
+        let connection = try await transport.connect(
+            host: configuration.coordinatorHost, port: configuration.coordinatorPort, timeout: Self.connectTimeout)
+        do {
+            let stream = try await connection.call(Services.join, timeout: nil)
+            let link = ControlLink(stream: stream, logger: logger)
+            control = link
+            link.send(.hello(hello(port: port)))
+            defer {
+                link.close()
+                control = nil
+            }
+            for try await bytes in stream.messages {
+                let message = try CoordinatorMessage(wireBytes: bytes)
+                if case .welcome = message { whenWelcome() }
+                if try await handle(message, from: link) {
+                    await connection.close()
+                    return true
+                }
+            }
+            await connection.close()
+            return false
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    private func hello(port: Int) -> WorkerHello {
+        WorkerHello(
+            protocolVersion: ProtocolVersion.current, numericsVersion: numericsVersion, node: configuration.node,
+            host: configuration.advertisedHost, port: port, processID: configuration.processID,
+            threadCount: configuration.threadCount, memoryByteCount: configuration.memoryByteCount,
+            bytesPerSecond: configuration.bytesPerSecond, highestEpoch: highestEpoch,
+            instructionSet: ISA.current.rawValue)
+    }
+
+    /// Returns true when the worker is dismissed.
+    private func handle(_ message: CoordinatorMessage, from link: ControlLink) async throws -> Bool {
+        switch message {
+        case .welcome(let epoch, let heartbeatMilliseconds):
+            logger.info("Joined the coordinator", metadata: ["epoch": "\(epoch)"])
+            link.startHeartbeats(everyMilliseconds: heartbeatMilliseconds) { [weak self] in
+                await self?.heartbeat()
+            }
+        case .refused(let message):
+            throw WorkerError("the coordinator refused this worker: \(message)")
+        case .assign(let assignment):
+            await take(assignment, link: link)
+        case .step(let step):
+            guard let stage else {
+                link.send(.failed(epoch: step.epoch, message: "step \(step.number) came before an assignment"))
+                break
+            }
+            if case .refused(let reason) = stage.offer(Activation(step: step, rows: [])) {
+                link.send(.failed(epoch: step.epoch, message: reason))
+            }
+        case .shutdown(let reason):
+            logger.info("The coordinator dismissed this worker", metadata: ["reason": "\(reason)"])
+            return true
+        }
+        return false
+    }
+
+    private func heartbeat() async -> Heartbeat {
+        guard let stage else {
+            return Heartbeat(
+                epoch: highestEpoch, finishedStepCount: 0, layer: nil, computedRowCount: 0, busyMicroseconds: 0,
+                nextLinkUp: false)
+        }
+        let counts = stage.progress.current
+        return Heartbeat(
+            epoch: stage.assignment.epoch, finishedStepCount: counts.finishedStepCount, layer: counts.layer,
+            computedRowCount: counts.computedRowCount, busyMicroseconds: counts.busyMicroseconds,
+            nextLinkUp: await stage.isNextLinkUp)
+    }
+
+    // MARK: The stage
+
+    private func take(_ assignment: StageAssignment, link: ControlLink) async {
+        guard assignment.epoch > highestEpoch else {
+            logger.warning("Ignored an assignment of an old epoch", metadata: ["epoch": "\(assignment.epoch)"])
+            return
+        }
+        highestEpoch = assignment.epoch
+        let stage = ActiveStage(
+            assignment: assignment, configuration: configuration, transport: transport, logger: logger,
+            report: { [weak self] message in await self?.control?.send(message) })
+        await replaceStage(with: stage)
+        stage.start()
+    }
+
+    private func replaceStage(with new: ActiveStage?) async {
+        let old = stage
+        stage = new
+        await old?.stop()
+    }
+
+    private func receiveActivations(_ stream: any RPCStream) async throws {
+        for try await bytes in stream.messages {
+            guard let stage else {
+                throw RPCError(.failedPrecondition, "\(configuration.node) has no layers yet")
+            }
+            let activation: Activation
+            do {
+                activation = try Activation(wireBytes: bytes, hiddenSize: stage.hiddenSize)
+            } catch {
+                throw RPCError(.dataLoss, "\(error)")
+            }
+            if case .refused(let reason) = stage.offer(activation) {
+                throw RPCError(.failedPrecondition, reason)
+            }
+        }
+    }
+}

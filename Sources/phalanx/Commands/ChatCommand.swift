@@ -1,0 +1,96 @@
+import ArgumentParser
+import Foundation
+import Inference
+
+struct ChatCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "chat",
+        abstract: "Talks with a model: one that is served already (--url), or one to be served for the talk (--model).",
+        discussion: "Without --prompt, messages are read line by line; an empty line or Ctrl-D ends the talk.")
+
+    @Option(help: "The gateway's address (default: http://127.0.0.1:8080, unless --model is given).")
+    var url: String?
+
+    @Option(name: .shortAndLong, help: "Start a cluster on this machine for a GGUF file, a Hugging Face directory or \"demo\".")
+    var model: String?
+
+    @Option(name: .shortAndLong, help: "Worker processes to start with --model.")
+    var workers = 2
+
+    @Option(name: .shortAndLong, help: "Ask this, print the answer and end.")
+    var prompt: String?
+
+    @Option(help: "What the model is told before the talk.")
+    var system: String?
+
+    @Option(help: "0 always takes the likeliest token (default: the gateway's).")
+    var temperature: Float?
+
+    @Option(name: [.customShort("n"), .long], help: "The most tokens per answer.")
+    var maxTokens: Int?
+
+    @Option(help: "Makes sampled answers repeatable.")
+    var seed: Int?
+
+    @OptionGroup var resources: ResourceOptions
+    @OptionGroup var logs: LogOptions
+
+    mutating func validate() throws {
+        if url != nil, model != nil { throw ValidationError("Give either --url or --model.") }
+        guard workers >= 1 else { throw ValidationError("--workers must be at least 1.") }
+    }
+
+    func run() async throws {
+        guard let model else {
+            return try await talk(through: GatewayClient(url: url ?? "http://127.0.0.1:8080"))
+        }
+        let options = try ModelOptions.parse(["--model", model])
+        let cluster = try await LocalCluster(model: options, workerCount: workers, resources: resources, logs: logs)
+        do {
+            try await cluster.waitUntilReady()
+            let gateway = try await Serving.gateway(
+                engine: cluster.coordinator, host: "127.0.0.1", port: 0, logs: logs)
+            let serving = Task { try await gateway.service.run() }
+            defer { serving.cancel() }
+            try await talk(through: GatewayClient(url: try await gateway.url()))
+        } catch {
+            await cluster.stop()
+            throw error
+        }
+        await cluster.stop()
+    }
+
+    private func talk(through client: GatewayClient) async throws {
+        let served = try await client.status().model.id
+        var messages: [GatewayClient.Message] = []
+        if let system { messages.append(GatewayClient.Message(role: "system", content: system)) }
+        if let prompt {
+            messages.append(GatewayClient.Message(role: "user", content: prompt))
+            _ = try await answer(to: messages, model: served, client)
+            return
+        }
+        note("Talking with \(served); an empty line or Ctrl-D ends.")
+        while let line = ask(), !line.isEmpty {
+            messages.append(GatewayClient.Message(role: "user", content: line))
+            let text = try await answer(to: messages, model: served, client)
+            messages.append(GatewayClient.Message(role: "assistant", content: text))
+        }
+    }
+
+    private func ask() -> String? {
+        if isatty(0) == 1 { FileHandle.standardError.write(Data("> ".utf8)) }
+        return readLine(strippingNewline: true)
+    }
+
+    private func answer(
+        to messages: [GatewayClient.Message], model: String, _ client: GatewayClient
+    ) async throws -> String {
+        let text = try await client.chat(
+            messages, model: model, temperature: temperature, maxTokens: maxTokens, seed: seed
+        ) { piece in
+            FileHandle.standardOutput.write(Data(piece.utf8))
+        }
+        FileHandle.standardOutput.write(Data("\n".utf8))
+        return text
+    }
+}

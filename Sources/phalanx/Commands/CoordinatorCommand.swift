@@ -1,0 +1,99 @@
+import ArgumentParser
+import CoordinatorNode
+import Foundation
+import Inference
+import Logging
+import ServiceLifecycle
+import Transport
+
+struct CoordinatorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "coordinator",
+        abstract: "Splits a model over workers that join, and serves it through a gateway.",
+        discussion: """
+            The gateway runs in the same process unless --no-gateway is given. Workers on other machines need --bind with \
+            an address that they can reach, and --insecure until nodes can authenticate.
+            """)
+
+    @OptionGroup var model: ModelOptions
+
+    @Option(help: "The address to listen on for workers and gateways.")
+    var bind = "127.0.0.1"
+
+    @Option(help: "The port to listen on for workers and gateways; 0 picks a free one.")
+    var port = 7070
+
+    @Option(name: .shortAndLong, help: "Workers to wait for before the first split.")
+    var workers = 1
+
+    @Option(help: "The address of the OpenAI API.")
+    var httpHost = "127.0.0.1"
+
+    @Option(help: "The port of the OpenAI API; 0 picks a free one.")
+    var httpPort = 8080
+
+    @Flag(help: "Run no gateway in this process.")
+    var noGateway = false
+
+    @Option(help: "Write the addresses and layers to this file (JSON) once the model is served.")
+    var readyFile: String?
+
+    @OptionGroup var binding: BindOptions
+    @OptionGroup var logs: LogOptions
+
+    mutating func validate() throws {
+        try binding.check(bind, flag: "--bind")
+        try binding.check(httpHost, flag: "--http-host")
+        guard (0...65535).contains(port), (0...65535).contains(httpPort) else {
+            throw ValidationError("Ports must be between 0 and 65535.")
+        }
+        guard workers >= 1 else { throw ValidationError("--workers must be at least 1.") }
+    }
+
+    func run() async throws {
+        let configuration = try model.coordinatorConfiguration(host: bind, port: port, workerCount: workers)
+        let coordinator = try Coordinator(
+            configuration: configuration, transport: TCPTransport(logger: logs.logger("phalanx.transport")),
+            logger: logs.logger("phalanx.coordinator"))
+        let address = "\(bind):\(try await coordinator.start())"
+        note("Workers join with: phalanx worker --join \(address)")
+        var services: [any Service] = [TaskService { try await coordinator.run() }]
+        var gateway: Serving.GatewayHandle?
+        if !noGateway {
+            let handle = try await Serving.gateway(engine: coordinator, host: httpHost, port: httpPort, logs: logs)
+            services.append(handle.service)
+            gateway = handle
+        }
+        services.append(announcement(coordinator, address: address, gateway: gateway))
+        try await Serving.run(services, logger: logs.logger("phalanx"))
+    }
+
+    /// Says when the model is served, and writes the ready file.
+    private func announcement(
+        _ coordinator: Coordinator, address: String, gateway: Serving.GatewayHandle?
+    ) -> TaskService {
+        let readyFile = readyFile
+        return TaskService {
+            let url = try await gateway?.url()
+            var lastReason: String?
+            while true {
+                let status = try await coordinator.status()
+                if status.state == .ready {
+                    note("Serving \(status.model.id)\(url.map { " at \($0)/v1" } ?? "").")
+                    let file = ReadyFile(url: url ?? "", coordinator: address, status: status)
+                    if let readyFile { try file.write(to: readyFile) }
+                    break
+                }
+                if let reason = status.reason, reason != lastReason { note(reason) }
+                lastReason = status.reason
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            try await Serving.untilCancelled()
+        }
+    }
+}
+
+/// A line for the user, on the error output.
+func note(_ text: String) {
+    FileHandle.standardError.write(Data((text + "\n").utf8))
+}

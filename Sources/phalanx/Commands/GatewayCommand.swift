@@ -1,0 +1,42 @@
+import ArgumentParser
+import CoordinatorClient
+import Logging
+import ServiceLifecycle
+import Transport
+
+struct GatewayCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gateway",
+        abstract: "Serves the OpenAI API for a coordinator elsewhere, as a process of its own.",
+        discussion: "Any number of gateways can stand before one coordinator; they hold no state of their own.")
+
+    @Option(help: "The coordinator's address, HOST:PORT.")
+    var coordinator: AddressArgument
+
+    @Option(help: "The address of the OpenAI API.")
+    var host = "127.0.0.1"
+
+    @Option(name: .shortAndLong, help: "The port of the OpenAI API; 0 picks a free one.")
+    var port = 8080
+
+    @OptionGroup var binding: BindOptions
+    @OptionGroup var logs: LogOptions
+
+    mutating func validate() throws {
+        try binding.check(host, flag: "--host")
+        try binding.check(coordinator.host, flag: "--coordinator")
+        guard (0...65535).contains(port) else { throw ValidationError("--port must be between 0 and 65535.") }
+    }
+
+    func run() async throws {
+        let engine = RemoteEngine(
+            transport: TCPTransport(logger: logs.logger("phalanx.transport")), host: coordinator.host,
+            port: coordinator.port, logger: logs.logger("phalanx.gateway"))
+        let gateway = try await Serving.gateway(engine: engine, host: host, port: port, logs: logs)
+        let announcement = TaskService {
+            note("Gateway at \(try await gateway.url())/v1 for the coordinator at \(coordinator.host):\(coordinator.port).")
+            try await Serving.untilCancelled()
+        }
+        try await Serving.run([gateway.service, announcement], logger: logs.logger("phalanx"))
+    }
+}

@@ -1,0 +1,87 @@
+import ArgumentParser
+import Foundation
+import Host
+import Inference
+import Logging
+import ServiceLifecycle
+import Transport
+import WorkerNode
+
+struct WorkerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "worker",
+        abstract: "Joins a coordinator, holds some of the model's layers and computes.",
+        discussion: """
+            The worker opens the checkpoint at --model, or at the path that the coordinator names, and reads only its own \
+            layers. It joins again by itself when the coordinator comes back. SIGTERM ends it.
+            """)
+
+    @Option(help: "The coordinator's address, HOST:PORT.")
+    var join: AddressArgument
+
+    @Option(help: "The address to listen on for the previous stage.")
+    var bind = "127.0.0.1"
+
+    @Option(help: "The port to listen on; 0 picks a free one.")
+    var port = 0
+
+    @Option(help: "The host under which other workers reach this one (default: the one of --bind).")
+    var advertise: String?
+
+    @Option(help: "The worker's name, unique in the cluster (default: host name and process id).")
+    var name: String?
+
+    @Option(name: .shortAndLong, help: "This machine's copy of the model (default: the path that the coordinator names).")
+    var model: String?
+
+    @OptionGroup var resources: ResourceOptions
+
+    @Option(help: "Processors to pin the compute threads to, such as 0,1 (default: not pinned).")
+    var cpus: IntegerListArgument?
+
+    @Option(help: "Speed in bytes of weights per second, instead of measuring it.")
+    var speed: Double?
+
+    @Flag(help: .hidden)
+    var exitWithInput = false
+
+    @OptionGroup var binding: BindOptions
+    @OptionGroup var logs: LogOptions
+
+    mutating func validate() throws {
+        try binding.check(bind, flag: "--bind")
+        try binding.check(join.host, flag: "--join")
+        if bind == "0.0.0.0" || bind == "::", advertise == nil {
+            throw ValidationError("--bind \(bind) is no address that others can dial: add --advertise HOST.")
+        }
+        if let speed, !(speed > 0 && speed.isFinite) { throw ValidationError("--speed must be a positive number.") }
+        guard (0...65535).contains(port) else { throw ValidationError("--port must be between 0 and 65535.") }
+    }
+
+    func run() async throws {
+        let machine = Machine.current()
+        let threadCount = resources.threadCount(of: machine)
+        let logger = logs.logger("phalanx.worker")
+        let processID = Int(ProcessInfo.processInfo.processIdentifier)
+        let configuration = WorkerConfiguration(
+            coordinatorHost: join.host, coordinatorPort: join.port, bindHost: bind, bindPort: port,
+            advertisedHost: advertise ?? bind,
+            node: NodeID(name ?? "\(ProcessInfo.processInfo.hostName)-\(processID)"), processID: processID,
+            threadCount: threadCount, processors: cpus?.values,
+            memoryByteCount: resources.memoryByteCount(of: machine),
+            bytesPerSecond: try speed ?? SpeedProbe.bytesPerSecond(threadCount: threadCount, processors: cpus?.values),
+            modelPath: try model.map(DemoModel.resolve))
+        let worker = Worker(
+            configuration: configuration, transport: TCPTransport(logger: logs.logger("phalanx.transport")),
+            logger: logger)
+        if exitWithInput { InputWatch.exitAtEnd() }
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [
+                    .init(
+                        service: TaskService { try await worker.run() }, successTerminationBehavior: .gracefullyShutdownGroup)
+                ],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await group.run()
+    }
+}

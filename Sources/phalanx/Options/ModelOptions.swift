@@ -1,0 +1,58 @@
+import ArgumentParser
+import CoordinatorNode
+import Inference
+
+extension KVType: @retroactive ExpressibleByArgument {
+    public init?(argument: String) {
+        guard let type = Self.allCases.first(where: { $0.name == argument }) else { return nil }
+        self = type
+    }
+
+    public var defaultValueDescription: String { name }
+    public static var allValueStrings: [String] { allCases.map(\.name) }
+}
+
+/// When LongRoPE's long factors are used.
+enum RopeChoice: String, ExpressibleByArgument, CaseIterable {
+    case auto, long
+}
+
+/// What is served and how.
+struct ModelOptions: ParsableArguments {
+    @Option(name: .shortAndLong, help: "A GGUF file, a Hugging Face directory, or \"demo\".")
+    var model: String
+
+    @Option(help: "The name that clients use for the model (default: the file's name).")
+    var modelAlias: String?
+
+    @Option(name: [.customShort("c"), .long], help: "The most tokens, prompt and answer together (default: as trained, at most what fits).")
+    var ctxSize: Int?
+
+    @Option(help: "How keys and values are stored: f16 or f32.")
+    var kvType: KVType = .f16
+
+    @Option(help: "The most prompt tokens per step.")
+    var chunkSize: Int = 256
+
+    @Option(help: "Layers per worker, such as 3,1,2 (default: by memory and speed).")
+    var split: IntegerListArgument?
+
+    @Option(help: "LongRoPE factors: auto chooses per sequence as the reference does, long uses the long ones always.")
+    var rope: RopeChoice = .auto
+
+    mutating func validate() throws {
+        if let ctxSize, ctxSize < 1 { throw ValidationError("--ctx-size must be at least 1.") }
+        if chunkSize < 1 || chunkSize > 4096 { throw ValidationError("--chunk-size must be between 1 and 4096.") }
+        if let split, split.values.isEmpty || split.values.contains(where: { $0 < 1 }) {
+            throw ValidationError("--split takes the number of layers of each worker, such as 3,1,2.")
+        }
+        if let modelAlias, modelAlias.isEmpty { throw ValidationError("--model-alias must not be empty.") }
+    }
+
+    func coordinatorConfiguration(host: String, port: Int, workerCount: Int) throws -> CoordinatorConfiguration {
+        CoordinatorConfiguration(
+            modelPath: try DemoModel.resolve(model), modelAlias: modelAlias ?? DemoModel.alias(for: model),
+            contextLength: ctxSize, kvType: kvType, chunkRowCount: chunkSize, split: split?.values,
+            forcesLongRope: rope == .long, bindHost: host, bindPort: port, minimumWorkerCount: workerCount)
+    }
+}

@@ -1,0 +1,93 @@
+import CoordinatorNode
+import Foundation
+import Host
+import Inference
+import Logging
+import Terminal
+import Transport
+
+/// A coordinator in this process and workers in child processes, all on loopback.
+final class LocalCluster: Sendable {
+    let coordinator: Coordinator
+    let coordinatorPort: Int
+    private let workers: [WorkerProcess]
+    private let serving: Task<Void, any Error>
+
+    /// Starts everything; `waitUntilReady` tells when it serves.
+    init(
+        model: ModelOptions, workerCount: Int, resources: ResourceOptions, coordinatorPort: Int = 0, logs: LogOptions
+    ) async throws {
+        let configuration = try model.coordinatorConfiguration(
+            host: "127.0.0.1", port: coordinatorPort, workerCount: workerCount)
+        let transport = TCPTransport(logger: logs.logger("phalanx.transport"))
+        let coordinator = try Coordinator(
+            configuration: configuration, transport: transport, logger: logs.logger("phalanx.coordinator"))
+        let layerCount = await coordinator.layerCount
+        guard workerCount <= layerCount else {
+            throw CommandError(
+                "--workers \(workerCount) is more than the model's \(layerCount) layers; use at most \(layerCount)")
+        }
+        let port = try await coordinator.start()
+        self.coordinator = coordinator
+        self.coordinatorPort = port
+        serving = Task { try await coordinator.run() }
+        workers = try Self.startWorkers(
+            count: workerCount, port: port, resources: resources, logLevel: logs.logLevel.rawValue)
+    }
+
+    /// The cores and the memory are divided among the workers, since pinned threads must not meet.
+    private static func startWorkers(
+        count: Int, port: Int, resources: ResourceOptions, logLevel: String
+    ) throws -> [WorkerProcess] {
+        let machine = Machine.current()
+        let threadCount = resources.threadCount(of: machine)
+        let memoryByteCount = resources.memoryByteCount(of: machine)
+        let processors = machine.processors
+        var workers: [WorkerProcess] = []
+        for index in 0..<count {
+            let first = index * threadCount / count
+            let end = max((index + 1) * threadCount / count, first + 1)
+            let isDivisible = threadCount >= count && threadCount <= processors.count
+            workers.append(
+                try WorkerProcess(
+                    WorkerProcess.Settings(
+                        name: "worker-\(index)", coordinatorPort: port, threadCount: end - first,
+                        processors: isDivisible ? Array(processors[first..<end]) : nil,
+                        memoryByteCount: memoryByteCount / count, logLevel: logLevel)))
+        }
+        return workers
+    }
+
+    /// Waits until the cluster serves, with a bar on the error output. Throws when a worker ends or loading fails.
+    func waitUntilReady() async throws {
+        let bar = ProgressBar()
+        defer { bar.clear() }
+        while true {
+            for worker in workers {
+                if let ending = worker.ending {
+                    throw CommandError("\(worker.name) \(ending) before the cluster was ready")
+                }
+            }
+            let status = try await coordinator.status()
+            if status.state == .ready { return }
+            if let failure = await coordinator.startFailure { throw CommandError(failure) }
+            let joined = status.workers.filter { $0.state != .lost }.count
+            if status.state == .loading {
+                let loading = status.workers.filter { $0.layers != nil }
+                let fraction = loading.map(\.loadedFraction).reduce(0, +) / Double(max(1, loading.count))
+                bar.show("loading \(status.model.layerCount) layers into \(loading.count) workers", fraction: fraction)
+            } else {
+                bar.show("waiting for workers (\(joined) of \(workers.count) joined)", fraction: 0)
+            }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+    }
+
+    func stop() async {
+        serving.cancel()
+        _ = await serving.result
+        await withTaskGroup(of: Void.self) { group in
+            for worker in workers { group.addTask { await worker.stop() } }
+        }
+    }
+}

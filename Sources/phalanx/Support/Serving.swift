@@ -1,0 +1,49 @@
+import Gateway
+import Inference
+import Logging
+import ServiceLifecycle
+
+/// Services that run until a signal ends them.
+enum Serving {
+    /// A gateway that is about to listen.
+    struct GatewayHandle: Sendable {
+        let service: any Service
+        private let bound: AsyncStream<String>
+
+        init(service: any Service, bound: AsyncStream<String>) {
+            self.service = service
+            self.bound = bound
+        }
+
+        /// Waits until the gateway listens and returns its address, such as "http://127.0.0.1:8080".
+        func url() async throws -> String {
+            for await url in bound { return url }
+            throw CancellationError()
+        }
+    }
+
+    static func gateway(engine: any Engine, host: String, port: Int, logs: LogOptions) async throws -> GatewayHandle {
+        let (bound, continuation) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(1))
+        let server = GatewayServer(
+            engine: engine, configuration: GatewayConfiguration(host: host, port: port),
+            logger: logs.logger("phalanx.gateway")
+        ) { port in
+            continuation.yield("http://\(host.contains(":") ? "[\(host)]" : host):\(port)")
+        }
+        return GatewayHandle(service: server, bound: bound)
+    }
+
+    /// Runs the services until SIGTERM or SIGINT; the first one that fails ends them all, and its error is thrown.
+    static func run(_ services: [any Service], logger: Logger) async throws {
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await group.run()
+    }
+
+    /// Waits for the end of the task.
+    static func untilCancelled() async throws {
+        while true { try await Task.sleep(for: .seconds(3600)) }
+    }
+}
