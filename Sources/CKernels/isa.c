@@ -70,9 +70,10 @@ phalanx_isa phalanx_isa_best(void) {
     return phalanx_isa_available(PHALANX_ISA_AVX2) ? PHALANX_ISA_AVX2 : PHALANX_ISA_SCALAR;
 }
 
-bool phalanx_isa_from_environment(phalanx_isa *isa) {
+const char *phalanx_isa_environment(void) { return getenv("PHALANX_ISA"); }
+
+bool phalanx_isa_wanted(const char *wanted, phalanx_isa *isa) {
     *isa = phalanx_isa_best();
-    const char *wanted = getenv("PHALANX_ISA");
     if (wanted == NULL || wanted[0] == '\0') return true;
     phalanx_isa named;
     if (!phalanx_isa_named(wanted, &named) || !phalanx_isa_available(named)) return false;
@@ -87,12 +88,12 @@ phalanx_isa phalanx_isa_current(void) {
     int isa = atomic_load_explicit(&chosen, memory_order_relaxed);
     if (isa >= 0) return (phalanx_isa)isa;
     phalanx_isa first;
-    const bool understood = phalanx_isa_from_environment(&first);
+    const bool understood = phalanx_isa_wanted(phalanx_isa_environment(), &first);
     int unset = -1;
     if (!atomic_compare_exchange_strong(&chosen, &unset, (int)first)) return (phalanx_isa)unset;
     if (!understood) {
         fprintf(stderr, "phalanx: PHALANX_ISA=%s is unknown or not available on this machine; using %s. Known:",
-                getenv("PHALANX_ISA"), names[first]);
+                phalanx_isa_environment(), names[first]);
         for (unsigned candidate = 0; candidate < PHALANX_ISA_COUNT; candidate++) {
             fprintf(stderr, " %s%s", names[candidate],
                     phalanx_isa_available((phalanx_isa)candidate) ? "" : " (not on this machine)");

@@ -218,10 +218,11 @@ INLINE void add_block(const phalanx_format_traits traits, const int rows, const 
     if (traits.has_minimum) minimum = _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(scales + 32 + half * 16)));
     for (int r = 0; r < rows; r++) {
         const __m256 activation_scale = _mm256_set1_ps(activations->scales[r][b]);
-        acc[r][half] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dots[r]), _mm256_mul_ps(scale, activation_scale), acc[r][half]);
+        const __m256 both = _mm256_mul_ps(scale, activation_scale);
+        acc[r][half] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dots[r]), both, acc[r][half]);
         if (traits.has_minimum) {
-            const __m256 product = _mm256_mul_ps(minimum, activation_scale);
-            acc[r][half] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(minimums[r]), product, acc[r][half]);
+            const __m256 least = _mm256_mul_ps(minimum, activation_scale);
+            acc[r][half] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(minimums[r]), least, acc[r][half]);
         }
     }
 }

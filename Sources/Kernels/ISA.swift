@@ -23,11 +23,20 @@ public enum ISA: String, CaseIterable, Sendable, CustomStringConvertible {
     ///
     /// - Throws: `KernelsError` when the variable's value is unknown or not available on this machine.
     public static func checkEnvironment() throws(KernelsError) {
-        var asked = PHALANX_ISA_SCALAR
-        guard unsafe phalanx_isa_from_environment(&asked) else {
+        // Programs that check do so before anything changes the environment.
+        guard let value = unsafe phalanx_isa_environment() else { return }
+        _ = try wanted(unsafe String(cString: value))
+    }
+
+    /// What a value of `PHALANX_ISA` asks for.
+    static func wanted(_ value: String) throws(KernelsError) -> ISA {
+        var code = PHALANX_ISA_SCALAR
+        guard unsafe phalanx_isa_wanted(value, &code) else {
             let usable = allCases.filter(\.isAvailable).map(\.rawValue).joined(separator: ", ")
-            throw KernelsError("PHALANX_ISA names no instruction set that this machine has; usable here: \(usable)")
+            throw KernelsError(
+                "PHALANX_ISA=\(value) is unknown or not available on this machine; usable here: \(usable)")
         }
+        return ISA(code)
     }
 
     /// Uses this one from now on, in all threads.

@@ -26,12 +26,15 @@ bool phalanx_isa_available(phalanx_isa isa);
 // The fastest available one.
 phalanx_isa phalanx_isa_best(void);
 
-// What the environment variable PHALANX_ISA asks for: true and the instruction set (the best one when it is unset or
-// empty); false, with *isa = the best one, when the value is unknown or not available here.
-bool phalanx_isa_from_environment(phalanx_isa *isa);
+// The value of the environment variable PHALANX_ISA; NULL when it is unset.
+const char *phalanx_isa_environment(void);
+
+// What such a value asks for: true and the instruction set (the best one for NULL or ""); false, with *isa = the best
+// one, when the value is unknown or not available here.
+bool phalanx_isa_wanted(const char *value, phalanx_isa *isa);
 
 // The one in use. Chosen at the first call from PHALANX_ISA (a bad value is reported once on standard error and the
-// best one is used; call phalanx_isa_from_environment at start to make it a proper error), or by phalanx_isa_use.
+// best one is used; check phalanx_isa_wanted at start to make it a proper error), or by phalanx_isa_use.
 phalanx_isa phalanx_isa_current(void);
 
 // Uses another one from now on, in all threads; false, with no change, when it is not available here.
