@@ -79,7 +79,7 @@ struct ServedModel: Sendable {
         return ModelFootprint(
             layerByteCounts: (0..<model.layerCount).map { checkpoint.layerByteCount($0) },
             embeddingByteCount: checkpoint.embeddingByteCount, headByteCount: checkpoint.headByteCount,
-            headIsEmbedding: false, kvBytesPerPagePerLayer: kvByteCount,
+            headIsEmbedding: checkpoint.configuration.tiedEmbeddings, kvBytesPerPagePerLayer: kvByteCount,
             workspaceByteCount: rowWidth * 8 * configuration.chunkRowCount + logitsByteCount + processByteCount)
     }
 

@@ -66,8 +66,8 @@ final class ActiveStage: Sendable {
     }
 
     private func carryOut() async throws {
-        let runner = StageRunner(assignment: assignment, configuration: configuration, progress: progress)
-        let memoryByteCount = try await load(runner)
+        let host = StageHost(assignment: assignment, configuration: configuration, progress: progress)
+        let memoryByteCount = try await load(host)
         try await openLink()
         await report(.ready(epoch: assignment.epoch, memoryByteCount: memoryByteCount))
         logger.info(
@@ -77,16 +77,16 @@ final class ActiveStage: Sendable {
                 "epoch": "\(assignment.epoch)",
             ])
         for await activation in queue.activations {
-            let outcome = try await runner.run(activation)
+            let outcome = try await host.run(activation)
             queue.finished()
             switch outcome {
-            case .activation(let activation): await link?.send(activation.wireBytes())
+            case .activation(let activation): await link?.send(activation.wireBytes(hiddenSize: hiddenSize))
             case .result(let result): await report(.result(result))
             }
         }
     }
 
-    private func load(_ runner: StageRunner) async throws -> Int {
+    private func load(_ host: StageHost) async throws -> Int {
         let epoch = assignment.epoch
         let (progress, continuation) = AsyncStream.makeStream(
             of: (done: Int, total: Int).self, bufferingPolicy: .bufferingNewest(1))
@@ -96,7 +96,7 @@ final class ActiveStage: Sendable {
             }
         }
         defer { continuation.finish() }
-        let loaded = try await runner.load { continuation.yield((done: $0, total: $1)) }
+        let loaded = try await host.load { continuation.yield((done: $0, total: $1)) }
         hidden.withLock { $0 = loaded.hiddenSize }
         continuation.finish()
         await reporter.value

@@ -1,0 +1,88 @@
+import Checkpoint
+import Host
+import Inference
+import Phi
+
+/// Loads and runs one stage on a thread of its own, outside Swift's cooperative pool.
+///
+/// The actor's executor is that thread, which is also the first of the compute pool: steps run one after the other, and
+/// awaiting `run` is the step's only hop.
+actor StageHost {
+    private let executor: StageExecutor
+    private let assignment: StageAssignment
+    private let configuration: WorkerConfiguration
+    private let progress: StageProgress
+    private var runner: StageRunner?
+
+    struct Loaded: Sendable {
+        let hiddenSize: Int
+        let memoryByteCount: Int
+    }
+
+    enum Outcome: Sendable {
+        case activation(Activation)
+        case result(StepResult)
+    }
+
+    init(assignment: StageAssignment, configuration: WorkerConfiguration, progress: StageProgress) {
+        executor = StageExecutor(name: "stage \(assignment.stage)")
+        self.assignment = assignment
+        self.configuration = configuration
+        self.progress = progress
+    }
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+
+    /// Opens the checkpoint, compares its content hash with the coordinator's, and packs the layers.
+    func load(progress report: @Sendable (_ doneByteCount: Int, _ totalByteCount: Int) -> Void) throws -> Loaded {
+        let path = configuration.modelPath ?? assignment.modelPath
+        let checkpoint = try openCheckpoint(path)
+        let fingerprint = try checkpoint.fingerprint()
+        guard fingerprint == assignment.modelFingerprint else {
+            throw WorkerError(
+                "\(path) is not the checkpoint that the coordinator serves (its hash is \(fingerprint.prefix(16)), the "
+                    + "coordinator's \(assignment.modelFingerprint.prefix(16))); copy the same file to every machine")
+        }
+        let pool = try ComputePool(threadCount: configuration.threadCount, cpus: configuration.processors)
+        try pool.bindCaller()
+        let model = try StageModel.load(checkpoint, layers: assignment.layers, pool: pool) { done, total in
+            try Task.checkCancellation()
+            report(done, total)
+        }
+        let runner = try StageRunner(
+            model: model, kvType: assignment.kvType, pageCount: assignment.pageCount,
+            maxRowCount: assignment.maxRowCount, vocabularyLimit: assignment.vocabularyLimit, pool: pool)
+        guard runner.memoryByteCount <= configuration.memoryByteCount else {
+            throw WorkerError(
+                "layers \(assignment.layers) take \(runner.memoryByteCount) bytes, more than this worker's --memory of "
+                    + "\(configuration.memoryByteCount); give it more or choose a smaller --ctx-size")
+        }
+        self.runner = runner
+        return Loaded(hiddenSize: model.hiddenSize, memoryByteCount: runner.memoryByteCount)
+    }
+
+    private func openCheckpoint(_ path: String) throws -> Checkpoint {
+        do {
+            return try Checkpoint.open(path)
+        } catch {
+            guard configuration.modelPath == nil else { throw error }
+            throw WorkerError(
+                "\(error) (this is the path that the coordinator names; if this machine has the model elsewhere, start "
+                    + "the worker with --model PATH)")
+        }
+    }
+
+    /// Computes a step.
+    func run(_ activation: Activation) throws -> Outcome {
+        guard let runner else { throw WorkerError("a step came before the layers were loaded") }
+        let step = activation.step
+        let progress = progress
+        let began = ContinuousClock.now
+        let output = try runner.run(step, rows: activation.rows) { progress.enter(layer: $0) }
+        progress.finishStep(rowCount: step.rowCount, busy: ContinuousClock.now - began)
+        return switch output {
+        case .rows(let rows): .activation(Activation(step: step, rows: rows))
+        case .result(let result): .result(result)
+        }
+    }
+}

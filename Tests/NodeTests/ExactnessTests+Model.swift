@@ -1,0 +1,5 @@
+import Checkpoint
+
+extension ExactnessTests {
+    static func layerCount(_ path: String) throws -> Int { try Checkpoint.open(path).configuration.layerCount }
+}

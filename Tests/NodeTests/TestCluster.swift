@@ -1,0 +1,109 @@
+import CoordinatorNode
+import Foundation
+import Inference
+import Logging
+import Transport
+import WorkerNode
+
+/// A whole cluster in one process: the real coordinator and workers over the in-process transport.
+struct TestCluster {
+    var modelPath: String
+    var workerCount = 1
+    var threadCount = 1
+    var chunkRowCount = 256
+    var split: [Int]?
+    var kvType = KVType.f16
+    var contextLength: Int?
+    var memoryByteCount = 1 << 30
+
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// Starts the cluster, waits until it serves, runs `body` and stops everything.
+    func run<Result: Sendable>(_ body: @Sendable (Coordinator) async throws -> Result) async throws -> Result {
+        var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        logger.logLevel = .critical
+        let transport = LocalTransport()
+        let coordinator = try Coordinator(
+            configuration: CoordinatorConfiguration(
+                modelPath: modelPath, modelAlias: "test", contextLength: contextLength, kvType: kvType,
+                chunkRowCount: chunkRowCount, split: split, bindHost: "coordinator", bindPort: 1,
+                minimumWorkerCount: workerCount, heartbeatMilliseconds: 500, silenceMilliseconds: 30000),
+            transport: transport, logger: logger)
+        _ = try await coordinator.start()
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await coordinator.run() }
+            for index in 0..<workerCount {
+                let worker = self.worker(index, transport: transport, logger: logger)
+                group.addTask { try await worker.run() }
+            }
+            try await waitUntilReady(coordinator)
+            let result = try await body(coordinator)
+            group.cancelAll()
+            while let _ = await group.nextResult() {}
+            return result
+        }
+    }
+
+    func worker(_ index: Int, transport: any RPCTransport, logger: Logger) -> Worker {
+        Worker(
+            configuration: WorkerConfiguration(
+                coordinatorHost: "coordinator", coordinatorPort: 1, bindHost: "worker-\(index)", bindPort: 1,
+                advertisedHost: "worker-\(index)", node: NodeID("worker-\(index)"), processID: index,
+                threadCount: threadCount, processors: nil, memoryByteCount: memoryByteCount, bytesPerSecond: 1e9,
+                modelPath: nil),
+            transport: transport, logger: logger)
+    }
+
+    private func waitUntilReady(_ coordinator: Coordinator) async throws {
+        let deadline = ContinuousClock.now.advanced(by: .seconds(60))
+        while try await coordinator.status().state != .ready {
+            if let failure = await coordinator.startFailure { throw Failure(description: failure) }
+            guard ContinuousClock.now < deadline else { throw Failure(description: "the cluster did not get ready") }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+    }
+}
+
+/// Everything that a request gave, for comparison bit for bit.
+struct Answer: Hashable, Sendable {
+    var ids: [Int32] = []
+    var scores: [ScoredToken] = []
+    var promptScores: [ScoredToken] = []
+    var reason: FinishReason?
+    var usage: Usage?
+
+    struct Usage: Hashable, Sendable {
+        let promptTokenCount: Int
+        let completionTokenCount: Int
+    }
+
+    /// Bit patterns, since `==` on floats would take -0 for 0 and never find NaN equal.
+    var bits: [UInt32] {
+        (promptScores + scores).flatMap { score in
+            [score.logprob.bitPattern] + score.top.flatMap { [UInt32(bitPattern: $0.token), $0.logprob.bitPattern] }
+        }
+    }
+}
+
+extension Engine {
+    /// Runs a request to its end; one choice.
+    func answer(_ request: GenerationRequest) async throws -> Answer {
+        var answer = Answer()
+        for try await event in try await generate(request).events {
+            switch event {
+            case .queued, .prefilled: break
+            case .promptLogprobs(let scores): answer.promptScores = scores
+            case .token(_, let score):
+                answer.ids.append(score.token)
+                answer.scores.append(score)
+            case .finished(_, let reason): answer.reason = reason
+            case .completed(let usage):
+                answer.usage = Answer.Usage(
+                    promptTokenCount: usage.promptTokenCount, completionTokenCount: usage.completionTokenCount)
+            }
+        }
+        return answer
+    }
+}
