@@ -23,12 +23,23 @@ static void read_scales_and_minimums(const uint8_t *packed, uint8_t *scales, uin
 
 // Two-bit fields of blocks of 256 (Q2_K, Q3_K): per 128 values 32 bytes, field f holding values 32 f ..< 32 f + 32.
 static void read_two_bits(const uint8_t *packed, uint8_t *values) {
-    for (int i = 0; i < 256; i++) values[i] = (packed[i / 128 * 32 + i % 32] >> (i % 128 / 32 * 2)) & 3;
+    for (int part = 0; part < 8; part++) {
+        for (int i = 0; i < 32; i++) values[part * 32 + i] = (packed[part / 4 * 32 + i] >> (part % 4 * 2)) & 3;
+    }
 }
 
 // Nibbles of blocks of 256 (Q4_K, Q5_K): per 64 values 32 bytes, low nibbles first.
 static void read_nibbles(const uint8_t *packed, uint8_t *values) {
-    for (int i = 0; i < 256; i++) values[i] = (packed[i / 64 * 32 + i % 32] >> (i % 64 / 32 * 4)) & 15;
+    for (int part = 0; part < 8; part++) {
+        for (int i = 0; i < 32; i++) values[part * 32 + i] = (packed[part / 2 * 32 + i] >> (part % 2 * 4)) & 15;
+    }
+}
+
+// One more bit for blocks of 256 (Q3_K, Q5_K): bit p of byte i belongs to value 32 p + i.
+static void read_upper_bit(const uint8_t *packed, uint8_t *values, int at) {
+    for (int part = 0; part < 8; part++) {
+        for (int i = 0; i < 32; i++) values[part * 32 + i] |= (uint8_t)(((packed[i] >> part) & 1) << at);
+    }
 }
 
 static void read_q2_k(const uint8_t *source, phalanx_block *block) {
@@ -44,7 +55,7 @@ static void read_q2_k(const uint8_t *source, phalanx_block *block) {
 static void read_q3_k(const uint8_t *source, phalanx_block *block) {
     const uint8_t *scales = source + 96;
     read_two_bits(source + 32, block->values);
-    for (int i = 0; i < 256; i++) block->values[i] |= (uint8_t)(((source[i % 32] >> (i / 32)) & 1) << 2);
+    read_upper_bit(source, block->values, 2);
     for (int i = 0; i < 16; i++) {
         const int low = i < 8 ? scales[i] & 15 : scales[i - 8] >> 4;
         const int high = (scales[8 + i % 4] >> (i / 4 * 2)) & 3;
@@ -54,21 +65,22 @@ static void read_q3_k(const uint8_t *source, phalanx_block *block) {
 }
 
 static void read_q5_k(const uint8_t *source, phalanx_block *block) {
-    const uint8_t *high = source + 16;
     block->scale = phalanx_load_u16(source);
     block->minimum = phalanx_load_u16(source + 2);
     read_scales_and_minimums(source + 4, block->sub_scales, block->sub_minimums);
     read_nibbles(source + 48, block->values);
-    for (int i = 0; i < 256; i++) block->values[i] |= (uint8_t)(((high[i % 32] >> (i / 32)) & 1) << 4);
+    read_upper_bit(source + 16, block->values, 4);
 }
 
 static void read_q6_k(const uint8_t *source, phalanx_block *block) {
     const uint8_t *high = source + 128;
-    for (int i = 0; i < 256; i++) {
-        const int half = i / 128, part = i % 128 / 32;
-        const int nibble = (source[half * 64 + i % 64] >> (part / 2 * 4)) & 15;
-        const int top = (high[half * 32 + i % 32] >> (part * 2)) & 3;
-        block->values[i] = (uint8_t)(nibble | top << 4);
+    for (int part = 0; part < 8; part++) {
+        const int half = part / 4, quarter = part % 4;
+        for (int i = 0; i < 32; i++) {
+            const int nibble = (source[half * 64 + quarter % 2 * 32 + i] >> (quarter / 2 * 4)) & 15;
+            const int top = (high[half * 32 + i] >> (quarter * 2)) & 3;
+            block->values[part * 32 + i] = (uint8_t)(nibble | top << 4);
+        }
     }
     memcpy(block->sub_scales, source + 192, 16);
     block->scale = phalanx_load_u16(source + 208);
