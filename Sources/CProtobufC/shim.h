@@ -1,0 +1,2 @@
+/* Debian's libprotobuf-c-dev. */
+#include <protobuf-c/protobuf-c.h>

@@ -1,0 +1,13 @@
+/* The wire in C: the code that protoc-c makes of proto/, and what the Swift module Wire needs beside it. */
+#ifndef CWIRE_H
+#define CWIRE_H
+
+#include "allocation_budget.h"
+#include "crc32c.h"
+#include "grpc/health/v1/health.pb-c.h"
+#include "phalanx/v1/cluster.pb-c.h"
+#include "phalanx/v1/common.pb-c.h"
+#include "phalanx/v1/engine.pb-c.h"
+#include "phalanx/v1/stage.pb-c.h"
+
+#endif
