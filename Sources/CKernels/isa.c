@@ -13,6 +13,7 @@
 static const char *const names[PHALANX_ISA_COUNT] = {
     [PHALANX_ISA_SCALAR] = "scalar",
     [PHALANX_ISA_AVX2] = "avx2",
+    [PHALANX_ISA_AVX512] = "avx512",
 };
 
 const char *phalanx_isa_name(phalanx_isa isa) {
@@ -50,6 +51,15 @@ static bool has_avx2(void) {
     return (b & (1u << 5)) != 0;
 }
 
+static bool has_avx512(void) {
+    unsigned a, b, c, d;
+    if (!has_avx2() || (saved_states() & 0xe6) != 0xe6) return false; // and the mask and zmm registers
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+    const unsigned foundation = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31;
+    const unsigned wanted = foundation | dq | bw | vl;
+    return (b & wanted) == wanted && (c & (1u << 11)) != 0;
+}
+
 #endif
 
 bool phalanx_isa_available(phalanx_isa isa) {
@@ -62,11 +72,18 @@ bool phalanx_isa_available(phalanx_isa isa) {
 #else
         return false;
 #endif
+    case PHALANX_ISA_AVX512:
+#if defined(__x86_64__)
+        return has_avx512();
+#else
+        return false;
+#endif
     }
     return false;
 }
 
 phalanx_isa phalanx_isa_best(void) {
+    if (phalanx_isa_available(PHALANX_ISA_AVX512)) return PHALANX_ISA_AVX512;
     return phalanx_isa_available(PHALANX_ISA_AVX2) ? PHALANX_ISA_AVX2 : PHALANX_ISA_SCALAR;
 }
 

@@ -9,6 +9,7 @@ const phalanx_layer_table *phalanx_layer_current(void) {
         return &phalanx_layer_scalar;
 #if defined(__x86_64__)
     case PHALANX_ISA_AVX2:
+    case PHALANX_ISA_AVX512: // nothing of its own here
         return &phalanx_layer_avx2;
 #endif
     default:

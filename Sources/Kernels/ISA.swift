@@ -9,6 +9,8 @@ public enum ISA: String, CaseIterable, Sendable, CustomStringConvertible {
     case scalar
     /// AVX2 with FMA and F16C.
     case avx2
+    /// AVX-512 (F, BW, VL, DQ) with VNNI.
+    case avx512
 
     /// The one in use: what `PHALANX_ISA` asks for, or else the fastest this machine has, until `use()` says otherwise.
     public static var current: ISA { ISA(phalanx_isa_current()) }
@@ -54,10 +56,11 @@ public enum ISA: String, CaseIterable, Sendable, CustomStringConvertible {
         switch self {
         case .scalar: PHALANX_ISA_SCALAR
         case .avx2: PHALANX_ISA_AVX2
+        case .avx512: PHALANX_ISA_AVX512
         }
     }
 
     private init(_ code: phalanx_isa) {
-        self = code == PHALANX_ISA_AVX2 ? .avx2 : .scalar
+        self = Self.allCases.first { $0.code == code } ?? .scalar
     }
 }

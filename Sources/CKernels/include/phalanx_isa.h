@@ -9,12 +9,13 @@
 
 typedef enum phalanx_isa {
     PHALANX_ISA_SCALAR = 0,
-    PHALANX_ISA_AVX2 = 1, // with FMA and F16C
+    PHALANX_ISA_AVX2 = 1,   // with FMA and F16C
+    PHALANX_ISA_AVX512 = 2, // F, BW, VL, DQ and VNNI
 } phalanx_isa;
 
-enum { PHALANX_ISA_COUNT = 2 };
+enum { PHALANX_ISA_COUNT = 3 };
 
-// "scalar", "avx2"; NULL for a value outside the enumeration.
+// "scalar", "avx2", "avx512"; NULL for a value outside the enumeration.
 const char *phalanx_isa_name(phalanx_isa isa);
 
 // The instruction set of that name; false (and *isa untouched) when there is none.
