@@ -61,10 +61,9 @@ indirect enum JSONValue: Equatable {
 
     /// An integer in the range of token ids.
     var id: Int32? {
-        guard case .number(let value) = self, value >= 0, value < Double(TokenizerLimits.pieceCount),
-            value.rounded() == value
-        else { return nil }
-        return Int32(value)
+        guard case .number(let value) = self, value >= 0, value < Double(TokenizerLimits.pieceCount) else { return nil }
+        let id = Int32(value)
+        return Double(id) == value ? id : nil
     }
 
     static func == (left: JSONValue, right: JSONValue) -> Bool {
