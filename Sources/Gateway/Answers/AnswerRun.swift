@@ -1,0 +1,104 @@
+import Inference
+
+/// The client of a request has gone; nobody waits for the answer.
+struct ClientGone: Error {}
+
+/// An answer on its way: the engine's events for all prompts, in one sequence with everything else to wait for.
+///
+/// Whatever ends the run early (an error, the client's leaving, cancellation) cancels its requests in the engine.
+struct AnswerRun: Sendable {
+    enum Item: Sendable {
+        /// Something is new in a choice.
+        case delta(choice: Int, ChoiceDelta)
+        /// Nothing has happened for a while.
+        case silence
+    }
+
+    /// An engine's event with its prompt, or a reason to look up from waiting.
+    private enum Arrival: Sendable {
+        case event(promptIndex: Int, GenerationEvent, cancelChoice: @Sendable (Int) -> Void)
+        case silence
+    }
+
+    private let engine: any Engine
+    private let job: AnswerJob
+    private let first: GenerationStream
+    private let connection: ClientConnection?
+    private let concurrentPromptCount: Int
+
+    /// Hands the first prompt to the engine, so that a refusal is known before anything is answered.
+    init(engine: any Engine, job: AnswerJob, connection: ClientConnection?, concurrentPromptCount: Int) async throws {
+        self.engine = engine
+        self.job = job
+        self.connection = connection
+        self.concurrentPromptCount = concurrentPromptCount
+        first = try await engine.generate(job.request(promptIndex: 0))
+    }
+
+    /// Runs to the end. Call once.
+    ///
+    /// - Parameters:
+    ///   - lookout: How often to look up from waiting, and a check whether to report silence then; nil for never.
+    ///   - receive: Called in order with everything that happens; what it throws ends the run.
+    /// - Returns: What the answer cost.
+    func forEach(
+        lookout: (pace: Duration, isSilent: @Sendable () -> Bool)? = nil, _ receive: (Item) async throws -> Void
+    ) async throws -> AnswerUsage {
+        let (arrivals, source) = AsyncThrowingStream<Arrival, any Error>.makeStream()
+        let key = connection?.whenClosed { source.finish(throwing: ClientGone()) }
+        defer { if let key { connection?.ignore(key) } }
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            defer { group.cancelAll() }
+            group.addTask {
+                do {
+                    try await pumpAll(into: source)
+                    source.finish()
+                } catch {
+                    source.finish(throwing: error)
+                }
+            }
+            if let lookout {
+                group.addTask {
+                    while true {
+                        try await Task.sleep(for: lookout.pace)
+                        if lookout.isSilent() { source.yield(.silence) }
+                    }
+                }
+            }
+            var assembly = AnswerAssembly(job)
+            for try await arrival in arrivals {
+                switch arrival {
+                case .silence: try await receive(.silence)
+                case .event(let promptIndex, let event, let cancelChoice):
+                    let progress = try assembly.consume(event, promptIndex: promptIndex)
+                    progress.stopped.forEach(cancelChoice)
+                    for (choice, delta) in progress.deltas { try await receive(.delta(choice: choice, delta)) }
+                }
+            }
+            try Task.checkCancellation()
+            return assembly.usage
+        }
+    }
+
+    /// Takes all prompts through the engine, a few at a time, in order.
+    private func pumpAll(into source: AsyncThrowingStream<Arrival, any Error>.Continuation) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for index in job.prompts.indices {
+                if index >= concurrentPromptCount { try await group.next() }
+                group.addTask {
+                    let stream = index == 0 ? first : try await engine.generate(job.request(promptIndex: index))
+                    var isComplete = false
+                    for try await event in stream.events {
+                        if case .completed = event { isComplete = true }
+                        source.yield(.event(promptIndex: index, event, cancelChoice: stream.cancelChoice))
+                    }
+                    try Task.checkCancellation()
+                    guard isComplete else {
+                        throw EngineError(code: .internal, message: "The engine's answer ended before it was complete.")
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+}

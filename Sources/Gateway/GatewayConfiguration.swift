@@ -1,0 +1,43 @@
+/// Where the gateway listens and what it bears.
+public struct GatewayConfiguration: Hashable, Sendable {
+    public var host: String
+    /// 0 picks a free port.
+    public var port: Int
+    /// The largest request body, in bytes; a larger one gets 413.
+    public var maxBodyByteCount: Int
+    /// The most open client connections; further ones wait to be accepted.
+    public var maxConnectionCount: Int
+    /// The largest `n`.
+    public var maxChoiceCount: Int
+    /// The most prompts in one completion request.
+    public var maxPromptCount: Int
+    /// How many prompts of one completion request are with the engine at a time.
+    public var concurrentPromptCount: Int
+    /// How long a stream may be silent before a comment is sent, in milliseconds.
+    public var keepAliveMilliseconds: Int
+    /// How long a client may take nothing of what is written to it before it is dropped, in milliseconds.
+    public var slowClientMilliseconds: Int
+    /// How long a connection may be idle, or a request stay unfinished without a byte, in milliseconds.
+    public var idleMilliseconds: Int
+    /// The longest a request may take, in milliseconds; nil for the engine's default.
+    public var requestTimeoutMilliseconds: Int?
+
+    public init(
+        host: String = "127.0.0.1", port: Int = 8080, maxBodyByteCount: Int = 8 << 20, maxConnectionCount: Int = 1024,
+        maxChoiceCount: Int = 128, maxPromptCount: Int = 1024, concurrentPromptCount: Int = 16,
+        keepAliveMilliseconds: Int = 10_000, slowClientMilliseconds: Int = 60_000, idleMilliseconds: Int = 75_000,
+        requestTimeoutMilliseconds: Int? = nil
+    ) {
+        self.host = host
+        self.port = port
+        self.maxBodyByteCount = maxBodyByteCount
+        self.maxConnectionCount = maxConnectionCount
+        self.maxChoiceCount = maxChoiceCount
+        self.maxPromptCount = maxPromptCount
+        self.concurrentPromptCount = concurrentPromptCount
+        self.keepAliveMilliseconds = keepAliveMilliseconds
+        self.slowClientMilliseconds = slowClientMilliseconds
+        self.idleMilliseconds = idleMilliseconds
+        self.requestTimeoutMilliseconds = requestTimeoutMilliseconds
+    }
+}

@@ -1,0 +1,66 @@
+import Hummingbird
+public import Inference
+public import Logging
+import NIOCore
+public import ServiceLifecycle
+
+/// An HTTP server that speaks OpenAI's API and lets any engine answer.
+///
+/// On graceful shutdown it takes no new connections, finishes the answers that are on their way, and returns.
+public struct GatewayServer: Service {
+    private let engine: any Engine
+    private let configuration: GatewayConfiguration
+    private let logger: Logger
+    private let loadCodec: ServedModel.CodecLoader
+    private let onRunning: @Sendable (_ port: Int) async -> Void
+
+    /// - Parameters:
+    ///   - engine: What answers. It need not be ready yet.
+    ///   - onRunning: Called once with the bound port, when connections are taken.
+    public init(
+        engine: any Engine, configuration: GatewayConfiguration, logger: Logger,
+        onRunning: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
+    ) {
+        self.init(
+            engine: engine, configuration: configuration, logger: logger, loadCodec: TokenizerCodec.load,
+            onRunning: onRunning)
+    }
+
+    init(
+        engine: any Engine, configuration: GatewayConfiguration, logger: Logger,
+        loadCodec: @escaping ServedModel.CodecLoader,
+        onRunning: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
+    ) {
+        self.engine = engine
+        self.configuration = configuration
+        self.logger = logger
+        self.loadCodec = loadCodec
+        self.onRunning = onRunning
+    }
+
+    /// Binds the port and serves until graceful shutdown. Throws when the port cannot be bound.
+    public func run() async throws {
+        try await application().run()
+    }
+
+    func application() -> Application<GatewayResponder> {
+        let responder = GatewayResponder(
+            engine: engine, model: ServedModel(engine: engine, load: loadCodec), configuration: configuration,
+            logger: logger)
+        return Application(
+            responder: responder,
+            server: .http1(
+                configuration: .init(
+                    additionalChannelHandlers: [ConnectionWatch()],
+                    idleTimeout: .milliseconds(Int64(configuration.idleMilliseconds)),
+                    httpDecoderConfiguration: .init(
+                        maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 128))),
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.host, port: configuration.port), serverName: "phalanx",
+                availableConnectionsDelegate: .maximum(configuration.maxConnectionCount, logger: logger)),
+            onServerRunning: { [onRunning] channel in
+                await onRunning(channel.localAddress?.port ?? 0)
+            },
+            logger: logger)
+    }
+}

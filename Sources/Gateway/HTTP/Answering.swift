@@ -1,0 +1,138 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Inference
+import Logging
+import NIOCore
+
+/// The two routes that generate: from the body of a request to its answer, whole or streamed.
+struct Answering: Sendable {
+    let engine: any Engine
+    let model: ServedModel
+    let configuration: GatewayConfiguration
+    let logger: Logger
+    let channel: any Channel
+
+    /// `POST /v1/completions`
+    func complete(_ body: JSONValue) async throws -> Response {
+        let parameters = try CompletionParameters(body, configuration: configuration)
+        let (model, codec) = try await model.current()
+        try ModelShape.check(parameters.shared.model, model)
+        let prompts = try parameters.prompts.map { prompt in
+            switch prompt {
+            case .text(let text): try codec.encode(text, addingBeginning: parameters.addsSpecialTokens)
+            case .tokens(let tokens): tokens
+            }
+        }
+        for prompt in prompts {
+            try AnswerJob.check(prompt: prompt, maxTokens: parameters.maxTokens, model: model, parameter: "prompt")
+        }
+        let longest = prompts.reduce(0) { max($0, $1.count) }
+        let job = AnswerJob(
+            id: "cmpl-" + RandomName.make(), createdSeconds: Self.now, model: model, codec: codec,
+            shared: parameters.shared, prompts: prompts,
+            maxTokens: parameters.maxTokens
+                ?? min(CompletionParameters.defaultMaxTokens, model.contextLength - longest),
+            echoes: parameters.echoes, logprobCount: parameters.logprobCount, continuesText: true, listsEndToken: true,
+            timeoutMilliseconds: configuration.requestTimeoutMilliseconds)
+        return try await answer(job, shape: CompletionShape(job: job))
+    }
+
+    /// `POST /v1/chat/completions`
+    func chat(_ body: JSONValue) async throws -> Response {
+        let parameters = try ChatParameters(body, configuration: configuration)
+        let (model, codec) = try await model.current()
+        try ModelShape.check(parameters.shared.model, model)
+        let prompt = try codec.encode(chat: parameters.turns)
+        try AnswerJob.check(prompt: prompt, maxTokens: parameters.maxTokens, model: model, parameter: "messages")
+        let job = AnswerJob(
+            id: "chatcmpl-" + RandomName.make(), createdSeconds: Self.now, model: model, codec: codec,
+            shared: parameters.shared, prompts: [prompt], maxTokens: parameters.maxTokens, echoes: false,
+            logprobCount: parameters.logprobCount, continuesText: false, listsEndToken: false,
+            timeoutMilliseconds: configuration.requestTimeoutMilliseconds)
+        return try await answer(job, shape: ChatShape(job: job))
+    }
+
+    private static var now: Int { Int(Date().timeIntervalSince1970) }
+
+    private func answer(_ job: AnswerJob, shape: any AnswerShape) async throws -> Response {
+        let run = try await AnswerRun(
+            engine: engine, job: job, connection: await ConnectionWatch.connection(of: channel),
+            concurrentPromptCount: max(configuration.concurrentPromptCount, 1))
+        return job.shared.isStreamed
+            ? streamed(run, job: job, shape: shape) : try await whole(run, job: job, shape: shape)
+    }
+
+    private func whole(_ run: AnswerRun, job: AnswerJob, shape: any AnswerShape) async throws -> Response {
+        var choices = Array(repeating: ChoiceDelta(), count: job.choiceCount)
+        let usage = try await run.forEach { item in
+            guard case .delta(let choice, let delta) = item else { return }
+            choices[choice].text += delta.text
+            choices[choice].tokens += delta.tokens
+            choices[choice].end = delta.end ?? choices[choice].end
+        }
+        log(job, usage)
+        return GatewayResponder.json(shape.whole(choices, usage: usage))
+    }
+
+    private func streamed(_ run: AnswerRun, job: AnswerJob, shape: any AnswerShape) -> Response {
+        let headers: HTTPFields = [
+            .contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache",
+        ]
+        return Response(
+            status: .ok, headers: headers,
+            body: ResponseBody { writer in
+                let pace = WritePace()
+                var stream = EventStream(writer, pace: pace)
+                do {
+                    let usage = try await write(run, job: job, shape: shape, pace: pace, to: &stream)
+                    log(job, usage)
+                } catch is ClientGone {
+                    logger.info("client went away", metadata: ["id": .string(job.id)])
+                    throw ClientGone()
+                } catch {
+                    // Too late for a status code. No [DONE]: the answer is not complete.
+                    logger.warning(
+                        "stream failed", metadata: ["id": .string(job.id), "error": .string(String(describing: error))])
+                    try await stream.send(APIError(error).body)
+                }
+                try await stream.finish()
+            })
+    }
+
+    private func write(
+        _ run: AnswerRun, job: AnswerJob, shape: any AnswerShape, pace: WritePace, to stream: inout EventStream
+    ) async throws -> AnswerUsage {
+        let keepAlive = Duration.milliseconds(max(configuration.keepAliveMilliseconds, 1))
+        let patience = Duration.milliseconds(configuration.slowClientMilliseconds)
+        for chunk in shape.opening() { try await stream.send(chunk) }
+        let usage = try await run.forEach(
+            lookout: (
+                pace: keepAlive / 4,
+                isSilent: { [channel] in
+                    if let stall = pace.stall, stall > patience { channel.close(promise: nil) }
+                    return pace.silence >= keepAlive
+                }
+            )
+        ) { item in
+            switch item {
+            case .silence: try await stream.sendKeepAlive()
+            case .delta(let choice, let delta):
+                for chunk in shape.chunk(delta, choice: choice) { try await stream.send(chunk) }
+            }
+        }
+        if job.shared.includesUsage { try await stream.send(shape.usageChunk(usage)) }
+        try await stream.sendDone()
+        return usage
+    }
+
+    private func log(_ job: AnswerJob, _ usage: AnswerUsage) {
+        logger.info(
+            "generated",
+            metadata: [
+                "id": .string(job.id), "prompt_tokens": .stringConvertible(usage.promptTokenCount),
+                "completion_tokens": .stringConvertible(usage.completionTokenCount),
+                "cached_tokens": .stringConvertible(usage.cachedTokenCount),
+            ])
+    }
+}

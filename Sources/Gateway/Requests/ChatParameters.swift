@@ -1,0 +1,109 @@
+import Inference
+
+/// One message of a conversation.
+struct ChatTurn: Hashable, Sendable {
+    enum Role: String, Hashable, Sendable {
+        case system, user, assistant
+    }
+
+    var role: Role
+    var content: String
+}
+
+/// A request to `POST /v1/chat/completions`.
+struct ChatParameters: Hashable, Sendable {
+    var shared: SharedParameters
+    var turns: [ChatTurn]
+    /// Nil means up to the end of the context.
+    var maxTokens: Int?
+    /// Alternatives per token; nil for no log-probabilities.
+    var logprobCount: Int?
+
+    static let maxMessageCount = 4096
+
+    /// Reads a request's body; throws an `APIError` that names the first wrong parameter.
+    init(_ body: JSONValue, configuration: GatewayConfiguration) throws {
+        let fields = try RequestFields(body)
+        shared = try SharedParameters(fields, configuration: configuration)
+        turns = try Self.turns(fields)
+        let newer = try fields.integer("max_completion_tokens", 1...Int.max)
+        let older = try fields.integer("max_tokens", 1...Int.max)
+        if let newer, let older, newer != older {
+            throw APIError.invalid("max_tokens", "'max_tokens' and 'max_completion_tokens' contradict each other.")
+        }
+        maxTokens = newer ?? older
+        if try fields.bool("echo") == true {
+            throw APIError.invalid("echo", "'echo' is not supported in chat completions.")
+        }
+        let wantsLogprobs = try fields.bool("logprobs") ?? false
+        let alternatives = try fields.integer("top_logprobs", 0...20)
+        if let alternatives, alternatives > 0, !wantsLogprobs {
+            throw APIError.invalid("top_logprobs", "'top_logprobs' is only allowed when 'logprobs' is true.")
+        }
+        logprobCount = wantsLogprobs ? alternatives ?? 0 : nil
+    }
+
+    private static func turns(_ fields: RequestFields) throws -> [ChatTurn] {
+        guard let messages = try fields.array("messages") else {
+            throw APIError.invalid("messages", "'messages' is missing: give an array of messages.")
+        }
+        guard (1...maxMessageCount).contains(messages.count) else {
+            throw APIError.invalid("messages", "'messages' must hold 1 to \(maxMessageCount) messages.")
+        }
+        return try messages.enumerated().map { index, message in
+            try turn(message, path: "messages[\(index)]")
+        }
+    }
+
+    private static func turn(_ message: JSONValue, path: String) throws -> ChatTurn {
+        guard case .object(let object) = message else {
+            throw APIError.invalid(path, "'\(path)' must be an object, but it is \(message.kind).")
+        }
+        let fields = RequestFields(object: object)
+        guard case .string(let name)? = fields["role"] else {
+            throw APIError.invalid("\(path).role", "'\(path).role' must be a string: system, user or assistant.")
+        }
+        let role: ChatTurn.Role
+        switch name {
+        case "system", "developer": role = .system
+        case "user": role = .user
+        case "assistant": role = .assistant
+        default:
+            throw APIError.invalid(
+                "\(path).role", "The role '\(name.prefix(32))' is not supported; use system, user or assistant.")
+        }
+        for name in ["tool_calls", "function_call", "audio"] where fields[name] != nil && fields[name] != [] {
+            throw APIError.invalid("\(path).\(name)", "'\(path).\(name)' is not supported by this server.")
+        }
+        return ChatTurn(role: role, content: try content(fields["content"], path: "\(path).content"))
+    }
+
+    /// A string, or text parts, which are joined as they are.
+    private static func content(_ value: JSONValue?, path: String) throws -> String {
+        switch value {
+        case .string(let text)?: return text
+        case .array(let parts)?:
+            return try parts.enumerated().map { index, part in
+                try text(part, path: "\(path)[\(index)]")
+            }.joined()
+        case nil: throw APIError.invalid(path, "'\(path)' is missing.")
+        case let value?:
+            throw APIError.invalid(
+                path, "'\(path)' must be a string or an array of text parts, but it is \(value.kind).")
+        }
+    }
+
+    private static func text(_ part: JSONValue, path: String) throws -> String {
+        guard case .object(let object) = part, case .string(let type)? = object["type"] else {
+            throw APIError.invalid(path, "'\(path)' must be an object with a 'type'.")
+        }
+        guard type == "text" else {
+            throw APIError.invalid(
+                "\(path).type", "Content of type '\(type.prefix(32))' is not supported: the model takes text only.")
+        }
+        guard case .string(let text)? = object["text"] else {
+            throw APIError.invalid("\(path).text", "'\(path).text' must be a string.")
+        }
+        return text
+    }
+}

@@ -1,0 +1,47 @@
+import Inference
+import Tokenization
+
+/// The served model's tokenizer as the gateway uses it.
+struct TokenizerCodec: TextCodec {
+    private let tokenizer: Tokenizer
+
+    init(_ tokenizer: Tokenizer) { self.tokenizer = tokenizer }
+
+    /// Builds the codec from an encoded definition; throws `EngineError` when it is not one.
+    static func load(_ definition: [UInt8], model: ModelDescription) throws -> any TextCodec {
+        do {
+            return TokenizerCodec(try Tokenizer(TokenizerDefinition(encoded: definition)))
+        } catch {
+            throw EngineError(code: .internal, message: "The tokenizer of '\(model.id)' cannot be used: \(error)")
+        }
+    }
+
+    func encode(_ text: String, addingBeginning: Bool) throws -> [Int32] {
+        tokenizer.encode(text, parseSpecial: false, addBOS: addingBeginning && tokenizer.addsBOS)
+    }
+
+    func encode(chat turns: [ChatTurn]) throws -> [Int32] {
+        let messages = turns.map { turn in
+            let role: ChatRole =
+                switch turn.role {
+                case .system: .system
+                case .user: .user
+                case .assistant: .assistant
+                }
+            return ChatMessage(role: role, content: turn.content)
+        }
+        do {
+            return try tokenizer.encode(messages: messages, addGenerationPrompt: true)
+        } catch {
+            throw APIError.invalid("messages", error.message)
+        }
+    }
+
+    func makeTextStream(continuing: Bool) -> any TokenTextStream {
+        StreamingDetokenizer(tokenizer, stripLeadingSpace: !continuing)
+    }
+
+    func bytes(of token: Int32) -> [UInt8] { tokenizer.tokenBytes(token, skipSpecial: false) }
+}
+
+extension StreamingDetokenizer: TokenTextStream {}
