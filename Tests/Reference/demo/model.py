@@ -145,8 +145,10 @@ def orthogonalise(g, steps=5):
 class Muon:
     """Muon for the matrices of the layers, each part of a fused matrix by itself; AdamW for everything else."""
 
-    def __init__(self, model, muon_rate=0.02, adam_rate=3e-3, momentum=0.95, decay=0.01):
+    def __init__(self, model, muon_rate=0.02, adam_rate=3e-3, momentum=0.95, decay=0.01, rank=0, ranks=1):
+        """Of `ranks` processes each updates the matrices of its own layers; `owned(rank)` are to be sent to the others."""
         self.muon_rate, self.adam_rate, self.momentum, self.decay = muon_rate, adam_rate, momentum, decay
+        self.rank, self.ranks = rank, ranks
         c = model.c
         kv = c.kv_heads * c.head_size
         self.parts = []
@@ -170,8 +172,15 @@ class Muon:
         self.buffers = {name: torch.zeros_like(p) for name, p in self.matrices.items()}
         self.groups = {}
         for name, start, size in self.parts:
-            self.groups.setdefault((size, self.matrices[name].shape[1]), []).append((name, start, size))
+            if self.owner(name) == rank:
+                self.groups.setdefault((size, self.matrices[name].shape[1]), []).append((name, start, size))
         self.adam = torch.optim.AdamW(others, lr=adam_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
+
+    def owner(self, name):
+        return int(name.split(".")[1]) % self.ranks
+
+    def owned(self, rank):
+        return [p.data for name, p in self.matrices.items() if self.owner(name) == rank]
 
     @torch.no_grad()
     def step(self, scale):

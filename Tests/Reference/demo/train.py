@@ -2,6 +2,8 @@
 
 The learning rate follows the clock (or, with --steps, the step), so that the run ends annealed however busy the
 machine is; a checkpoint every few minutes holds the averaged weights, from which `export.py` can make a file.
+The work is shared by single-threaded processes that average their gradients: on a machine that has other work too
+this is several times faster than threads, which wait for one another in every operation.
 """
 
 import argparse
@@ -11,6 +13,7 @@ import random
 import time
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 
 import corpus
@@ -89,25 +92,53 @@ def held_out_accuracy(model, tokenizer, count=48):
     return result
 
 
+def mean_over_processes(tensors):
+    """Replaces each tensor by its mean over the processes, in one exchange."""
+    flat = torch.cat([t.reshape(-1) for t in tensors])
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors])):
+        tensor.copy_(part.view_as(tensor))
+
+
+def exchange(optimiser):
+    """Every process gets the matrices that the others have updated."""
+    for rank in range(dist.get_world_size()):
+        owned = optimiser.owned(rank)
+        flat = torch.cat([t.reshape(-1) for t in owned])
+        dist.broadcast(flat, rank)
+        if rank != optimiser.rank:
+            for tensor, part in zip(owned, flat.split([t.numel() for t in owned])):
+                tensor.copy_(part.view_as(tensor))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tokenizer", required=True)
     parser.add_argument("--out", required=True, help="directory of the checkpoints")
     parser.add_argument("--minutes", type=float, default=80, help="wall-clock budget of the whole run")
     parser.add_argument("--steps", type=int, help="a number of steps instead: repeatable on a machine")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--rows", type=int, default=24, help="rows of 128 tokens per process and step")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--resume", help="a checkpoint to go on from")
     parser.add_argument("--mix", help="a JSON file with weights of the kinds of question, else corpus.MIX")
     parser.add_argument("--anneal-from", type=float, default=0.45, help="share of the run after which the rate falls")
     parser.add_argument("--every", type=float, default=4, help="minutes between checkpoints")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    os.makedirs(options.out, exist_ok=True)
+    store = os.path.join(os.path.abspath(options.out), f"rendezvous-{os.getpid()}")
+    torch.multiprocessing.spawn(train, (options, store), options.processes)
+
+
+def train(rank, options, store):
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method="file://" + store, rank=rank, world_size=options.processes)
     torch.manual_seed(options.seed)
     tokenizer = tokens.Tokenizer(options.tokenizer)
     model = Phi3(Config(vocabulary=tokenizer.size))
     averaged = Phi3(model.c)
-    optimiser = Muon(model)
+    optimiser = Muon(model, rank=rank, ranks=options.processes)
     step, spent, seen = 0, 0.0, 0
     if options.resume:
         state = torch.load(options.resume)
@@ -118,8 +149,9 @@ def main():
     else:
         averaged.load_state_dict(model.state_dict())
     mix = json.load(open(options.mix)) if options.mix else corpus.MIX
-    batches = Batches(tokenizer, options.seed * 1_000_003 + step, mix)
-    print(json.dumps({"parameters": sum(p.numel() for p in model.parameters()), "mix": mix}), flush=True)
+    batches = Batches(tokenizer, options.seed * 1_000_003 + step * 64 + rank, mix)
+    if rank == 0:
+        print(json.dumps({"parameters": sum(p.numel() for p in model.parameters()), "mix": mix}), flush=True)
 
     def loss_of(ids, targets, weights, positions, mask):
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -129,47 +161,51 @@ def main():
 
     compiled = torch.compile(loss_of, dynamic=False)
     started = time.monotonic() - spent
-    saved = time.monotonic()
-    logged, running, logged_tokens = time.monotonic(), None, 0
+    saved = logged = time.monotonic()
+    running, logged_tokens = 0.0, 0
+    parameters, averages = list(model.parameters()), list(averaged.parameters())
+    report = torch.tensor([spent, 0.0, 0.0])  # seconds, loss and tokens of a step, averaged over the processes
     while True:
-        spent = time.monotonic() - started
-        progress = step / options.steps if options.steps else spent / (options.minutes * 60)
+        progress = step / options.steps if options.steps else report[0].item() / (options.minutes * 60)
         finished = progress >= 1
-        if finished or time.monotonic() - saved > options.every * 60:
+        if rank == 0 and (finished or time.monotonic() - saved > options.every * 60):
             saved = time.monotonic()
-            os.makedirs(options.out, exist_ok=True)
             state = {"model": model.state_dict(), "averaged": averaged.state_dict(), "optimiser": optimiser.state(),
-                     "config": model.c.__dict__, "step": step, "spent": spent, "seen": seen}
+                     "config": model.c.__dict__, "step": step, "spent": report[0].item(), "seen": seen}
             path = os.path.join(options.out, "final.pt" if finished else f"step-{step:05d}.pt")
             torch.save(state, path + ".part")
             os.replace(path + ".part", path)
             accuracy = held_out_accuracy(averaged, tokenizer)
-            print(json.dumps({"checkpoint": path, "minutes": round(spent / 60, 1), "seen": seen,
+            print(json.dumps({"checkpoint": path, "minutes": round(report[0].item() / 60, 1), "seen": seen,
                               "held_out": accuracy}), flush=True)
         if finished:
             break
         scale = min(1.0, (step + 1) / 100) * min(1.0, max(0.0, (1 - progress) / (1 - options.anneal_from)))
         long = step % 16 == 15
-        ids, targets, weights, positions, documents = batches.next(8 if long else 32, 512 if long else 128, long)
+        rows = options.rows // 4 if long else options.rows
+        ids, targets, weights, positions, documents = batches.next(rows, 512 if long else 128, long)
         # The long rows are few: not worth the minutes that compiling for their shape takes.
         loss = (loss_of if long else compiled)(ids, targets, weights, positions, document_mask(documents).bfloat16())
         loss.backward()
+        report = torch.tensor([time.monotonic() - started, loss.item(), float((documents >= 0).sum())])
+        mean_over_processes([p.grad for p in parameters] + [report])
         optimiser.step(scale)
-        for p in model.parameters():
+        exchange(optimiser)
+        for p in parameters:
             p.grad = None
         step += 1
-        seen += int((documents >= 0).sum())
-        logged_tokens += ids.numel()
-        decay = min(0.995, (step + 1) / (step + 20))
-        with torch.no_grad():
-            for a, p in zip(averaged.parameters(), model.parameters()):
-                a.lerp_(p, 1 - decay)
-        running = loss.item() if running is None else 0.95 * running + 0.05 * loss.item()
-        if step % 50 == 0:
-            now = time.monotonic()
-            print(f"step {step} progress {progress:.3f} loss {running:.4f} scale {scale:.3f} "
-                  f"tokens/s {logged_tokens / (now - logged):.0f} seen {seen}", flush=True)
-            logged, logged_tokens = now, 0
+        tokens_now = round(report[2].item() * options.processes)
+        seen, logged_tokens = seen + tokens_now, logged_tokens + tokens_now
+        running += (report[1].item() - running) * (1 if step == 1 else 0.05)
+        if rank == 0:
+            with torch.no_grad():
+                torch._foreach_lerp_(averages, parameters, 1 - min(0.995, (step + 1) / (step + 20)))
+            if step % 20 == 0:
+                now = time.monotonic()
+                print(f"step {step} progress {progress:.3f} loss {running:.4f} scale {scale:.3f} "
+                      f"tokens/s {logged_tokens / (now - logged):.0f} seen {seen}", flush=True)
+                logged, logged_tokens = now, 0
+    dist.destroy_process_group()
 
 
 if __name__ == "__main__":
