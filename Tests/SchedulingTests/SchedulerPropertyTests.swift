@@ -1,0 +1,89 @@
+import Inference
+import Testing
+
+@testable import Scheduling
+
+/// Whatever happens around it, a request gets the tokens of plain generation.
+@Suite struct SchedulerPropertyTests {
+    static let contextLength = 300
+
+    static func configuration(
+        chunk: Int = 64, running: Int = 1, original: Int? = nil, forcesLong: Bool = false
+    ) -> SchedulerConfiguration {
+        SchedulerConfiguration(
+            contextLength: contextLength, vocabularySize: ToyModel.vocabularySize,
+            endOfSequenceTokens: [ToyModel.endToken], originalContextLength: original, forcesLongRope: forcesLong,
+            maxRowCount: max(chunk, 8), prefillChunkRowCount: chunk, waitingRequestLimit: 1000,
+            runningSequenceLimit: running)
+    }
+
+    static func request(_ random: inout SeededGenerator, number: Int) -> GenerationRequest {
+        func token() -> Int32 { Int32.random(in: 1..<Int32(ToyModel.vocabularySize), using: &random) }
+        let promptCount =
+            Int.random(in: 0..<4, using: &random) == 0
+            ? Int.random(in: 1...8, using: &random) : Int.random(in: 1..<contextLength, using: &random)
+        let room = contextLength - promptCount
+        let maxTokens: Int? = Bool.random(using: &random) ? nil : Int.random(in: 0...min(room, 120), using: &random)
+        let isResumed = Int.random(in: 0..<4, using: &random) == 0
+        let generatedCount = isResumed ? Int.random(in: 0...min(maxTokens ?? room, 40), using: &random) : 0
+        return GenerationRequest(
+            id: RequestID("r\(number)"), prompt: (0..<promptCount).map { _ in token() },
+            generated: (0..<generatedCount).map { _ in token() },
+            choiceCount: generatedCount > 0 ? 1 : Int.random(in: 1...3, using: &random), maxTokens: maxTokens,
+            seed: UInt64.random(in: 0...1000, using: &random), ignoreEndOfSequence: Bool.random(using: &random),
+            stopTokens: Bool.random(using: &random) ? [] : [token()],
+            logprobCount: Bool.random(using: &random) ? nil : 3,
+            promptLogprobCount: Bool.random(using: &random) ? nil : Int.random(in: 0...4, using: &random))
+    }
+
+    @Test(arguments: 0..<120)
+    func `a random life gives every request the tokens it gets alone`(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let configuration = Self.configuration(
+            chunk: [1, 7, 64, 300].randomElement(using: &random)!, running: Int.random(in: 1...4, using: &random),
+            original: Bool.random(using: &random) ? nil : Int.random(in: 1...Self.contextLength, using: &random),
+            forcesLong: Int.random(in: 0..<5, using: &random) == 0)
+        var cluster = ToyCluster(
+            configuration, pageCount: Int.random(in: 5...20, using: &random),
+            stageCount: Int.random(in: 1...6, using: &random), seed: seed)
+        var tickets: [RequestTicket] = []
+        var untouched: Set<RequestTicket> = []
+        for _ in 0..<Int.random(in: 50...1500, using: &random) {
+            switch Int.random(in: 0..<40, using: &random) {
+            case 0 where tickets.count < 12:
+                let ticket = try cluster.submit(Self.request(&random, number: tickets.count))
+                tickets.append(ticket)
+                untouched.insert(ticket)
+            case 1 where Int.random(in: 0..<3, using: &random) == 0:
+                cluster.replan(
+                    pageCount: Int.random(in: 5...20, using: &random), stageCount: Int.random(in: 1...6, using: &random)
+                )
+            case 2:
+                guard let ticket = tickets.randomElement(using: &random) else { break }
+                untouched.remove(ticket)
+                if Bool.random(using: &random) {
+                    cluster.scheduler.cancel(ticket, now: cluster.now)
+                } else {
+                    cluster.scheduler.cancelChoice(
+                        Int.random(in: -1...3, using: &random), of: ticket, now: cluster.now)
+                }
+                cluster.collect()
+            case 3..<20: cluster.send()
+            default: _ = cluster.deliver(twice: Int.random(in: 0..<8, using: &random) == 0)
+            }
+        }
+        cluster.finish()
+        for ticket in tickets {
+            cluster.check(ticket, seed: seed)
+            if untouched.contains(ticket) {
+                #expect(cluster.outcomes[ticket]?.finished.values.contains(.cancelled) == false, "seed \(seed)")
+            }
+        }
+        #expect(cluster.pipeline.problems == [], "seed \(seed)")
+        #expect(cluster.pipeline.liveSequences == [], "seed \(seed)")
+        #expect(cluster.scheduler.freePageCount == cluster.scheduler.pageCount, "seed \(seed)")
+        #expect(cluster.scheduler.isIdle, "seed \(seed)")
+        #expect(cluster.mostStepsInFlight <= 7, "seed \(seed)")
+        #expect(cluster.scheduler.completedRequestCount == tickets.count, "seed \(seed)")
+    }
+}

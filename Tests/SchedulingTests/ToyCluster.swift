@@ -1,0 +1,163 @@
+import Inference
+import Testing
+
+@testable import Scheduling
+
+/// A scheduler with a toy pipeline behind it, and what every request got.
+struct ToyCluster {
+    struct Outcome {
+        var tokens: [Int: [ScoredToken]] = [:]
+        var finished: [Int: FinishReason] = [:]
+        var scores: [ScoredToken]?
+        var usage: GenerationUsage?
+        var error: EngineError?
+        /// Events that break the promised order.
+        var problems: [String] = []
+    }
+
+    var scheduler: Scheduler
+    var pipeline: ToyPipeline
+    var outcomes: [RequestTicket: Outcome] = [:]
+    var requests: [RequestTicket: GenerationRequest] = [:]
+    var generator: SeededGenerator
+    var now = 0.0
+    private var results: [StepResult] = []
+    private(set) var stageCount: Int
+    private var plan: UInt64 = 1
+    var mostStepsInFlight = 0
+
+    init(_ configuration: SchedulerConfiguration, pageCount: Int, stageCount: Int, seed: UInt64) {
+        scheduler = Scheduler(configuration: configuration)
+        generator = SeededGenerator(seed: seed)
+        self.stageCount = stageCount
+        let epoch = Epoch(term: 1, plan: plan)
+        pipeline = ToyPipeline(epoch: epoch, pageCount: pageCount, maxRowCount: configuration.maxRowCount)
+        scheduler.replan(epoch: epoch, pageCount: pageCount, stageCount: stageCount)
+    }
+
+    mutating func submit(_ request: GenerationRequest) throws -> RequestTicket {
+        let ticket = try scheduler.submit(request, now: now, using: &generator)
+        requests[ticket] = request
+        outcomes[ticket] = Outcome()
+        return ticket
+    }
+
+    mutating func replan(pageCount: Int, stageCount: Int) {
+        #expect(pipeline.problems == [])
+        plan += 1
+        let epoch = Epoch(term: 1, plan: plan)
+        pipeline = ToyPipeline(
+            epoch: epoch, pageCount: pageCount, maxRowCount: scheduler.configuration.maxRowCount)
+        self.stageCount = stageCount
+        scheduler.replan(epoch: epoch, pageCount: pageCount, stageCount: stageCount)
+    }
+
+    /// Runs every step that may be sent.
+    mutating func send() {
+        while let step = scheduler.nextStep(now: now) { results.append(pipeline.run(step)) }
+        mostStepsInFlight = max(mostStepsInFlight, scheduler.stepInFlightCount)
+    }
+
+    /// Brings the oldest result back (results of earlier epochs come too); false when there is none.
+    mutating func deliver(twice: Bool = false) -> Bool {
+        guard !results.isEmpty else { return false }
+        let result = results.removeFirst()
+        now += 1
+        let isOld = result.epoch != pipeline.epoch
+        expect(result, isOld ? .stale : .applied)
+        if twice { expect(result, .stale) }
+        collect()
+        return true
+    }
+
+    /// The next step; there must be one.
+    mutating func nextStep(now: Double) throws -> Step {
+        let step = scheduler.nextStep(now: now)
+        return try #require(step)
+    }
+
+    mutating func expectNoStep(sourceLocation: SourceLocation = #_sourceLocation) {
+        let step = scheduler.nextStep(now: now)
+        #expect(step == nil, sourceLocation: sourceLocation)
+    }
+
+    /// Computes a step and brings its result.
+    mutating func run(_ step: Step, now: Double, sourceLocation: SourceLocation = #_sourceLocation) {
+        let disposition = scheduler.apply(pipeline.run(step), now: now)
+        #expect(disposition == .applied, sourceLocation: sourceLocation)
+    }
+
+    mutating func expect(
+        _ result: StepResult, _ expected: ResultDisposition, sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        let disposition = scheduler.apply(result, now: now)
+        #expect(disposition == expected, sourceLocation: sourceLocation)
+    }
+
+    /// Goes on until nothing is left to do.
+    mutating func finish() {
+        repeat { send() } while deliver()
+        collect()
+    }
+
+    mutating func collect() {
+        for event in scheduler.takeEvents() { record(event) }
+    }
+
+    private mutating func record(_ event: SchedulerEvent) {
+        var outcome = outcomes[event.ticket] ?? Outcome()
+        if outcome.usage != nil || outcome.error != nil { outcome.problems.append("\(event) after the end") }
+        switch event {
+        case .failed(_, let error): outcome.error = error
+        case .event(_, .token(let choice, let token)):
+            if outcome.finished[choice] != nil { outcome.problems.append("a token after the end of choice \(choice)") }
+            if requests[event.ticket]?.promptLogprobCount != nil && outcome.scores == nil {
+                outcome.problems.append("a token before the scores")
+            }
+            outcome.tokens[choice, default: []].append(token)
+        case .event(_, .finished(let choice, let reason)):
+            if outcome.finished[choice] != nil { outcome.problems.append("choice \(choice) ended twice") }
+            outcome.finished[choice] = reason
+        case .event(_, .promptLogprobs(let scores)):
+            if outcome.scores != nil { outcome.problems.append("scores came twice") }
+            outcome.scores = scores
+        case .event(_, .completed(let usage)): outcome.usage = usage
+        case .event(_, .queued), .event(_, .prefilled): break
+        }
+        outcomes[event.ticket] = outcome
+    }
+
+    /// Holds a request's outcome against plain generation.
+    func check(_ ticket: RequestTicket, seed: UInt64, sourceLocation: SourceLocation = #_sourceLocation) {
+        guard let request = requests[ticket], let outcome = outcomes[ticket] else {
+            Issue.record("\(ticket) is unknown", sourceLocation: sourceLocation)
+            return
+        }
+        let configuration = scheduler.configuration
+        #expect(outcome.problems == [], "seed \(seed)", sourceLocation: sourceLocation)
+        #expect(outcome.error == nil, "seed \(seed)", sourceLocation: sourceLocation)
+        #expect(outcome.usage != nil, "seed \(seed)", sourceLocation: sourceLocation)
+        for choice in 0..<request.choiceCount {
+            let expected = ToyModel.answer(
+                request, choice: choice, seed: request.seed ?? 0, regime: configuration.regime(length:),
+                contextLength: configuration.contextLength)
+            let tokens = outcome.tokens[choice] ?? []
+            if outcome.finished[choice] == .cancelled {
+                #expect(
+                    tokens == Array(expected.tokens.prefix(tokens.count)), "seed \(seed)",
+                    sourceLocation: sourceLocation)
+            } else {
+                #expect(tokens == expected.tokens, "seed \(seed)", sourceLocation: sourceLocation)
+                #expect(outcome.finished[choice] == expected.reason, "seed \(seed)", sourceLocation: sourceLocation)
+            }
+        }
+        if let scores = outcome.scores {
+            let expected = ToyModel.scores(request, regime: configuration.regime(length:))
+            #expect(scores == expected, "seed \(seed)", sourceLocation: sourceLocation)
+        } else if request.promptLogprobCount != nil {
+            #expect(
+                outcome.finished.values.contains(.cancelled) || !request.generated.isEmpty, "seed \(seed): no scores",
+                sourceLocation: sourceLocation)
+        }
+    }
+}
