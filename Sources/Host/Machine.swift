@@ -28,6 +28,12 @@ public struct Machine: Sendable, Hashable {
         public let cpus: [Int]
         /// Memory attached to the node in bytes; 0 when the kernel does not say.
         public let byteCount: Int
+
+        public init(id: Int, cpus: [Int], byteCount: Int) {
+            self.id = id
+            self.cpus = cpus
+            self.byteCount = byteCount
+        }
     }
 
     /// How many threads can compute at once: allowed processors, or the quota rounded up if that is less.
