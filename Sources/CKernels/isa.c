@@ -62,24 +62,25 @@ static bool has_avx512(void) {
 
 #endif
 
+// Bit i for instruction set i.
+static unsigned detect(void) {
+    unsigned found = 1u << PHALANX_ISA_SCALAR;
+#if defined(__x86_64__)
+    if (has_avx2()) found |= 1u << PHALANX_ISA_AVX2;
+    if (has_avx512()) found |= 1u << PHALANX_ISA_AVX512;
+#endif
+    return found;
+}
+
 bool phalanx_isa_available(phalanx_isa isa) {
-    switch (isa) {
-    case PHALANX_ISA_SCALAR:
-        return true;
-    case PHALANX_ISA_AVX2:
-#if defined(__x86_64__)
-        return has_avx2();
-#else
-        return false;
-#endif
-    case PHALANX_ISA_AVX512:
-#if defined(__x86_64__)
-        return has_avx512();
-#else
-        return false;
-#endif
+    // Asked once: cpuid leaves a virtual machine, which takes microseconds. 0 means not asked yet.
+    static atomic_uint available;
+    unsigned found = atomic_load_explicit(&available, memory_order_relaxed);
+    if (found == 0) {
+        found = detect();
+        atomic_store_explicit(&available, found, memory_order_relaxed);
     }
-    return false;
+    return (unsigned)isa < PHALANX_ISA_COUNT && (found >> isa & 1) != 0;
 }
 
 phalanx_isa phalanx_isa_best(void) {
