@@ -130,4 +130,30 @@ struct GoldenTokenizerTests {
         #expect(tokenizer.tokenBytes(Int32.max) == [])
         #expect(tokenizer.id(ofPiece: "<|end|>").map(tokenizer.isSpecial) == true)
     }
+
+    @Test func `a token may be declared special although merges make it`() throws {
+        // As U+FFFD in Phi-4: an entry of the vocabulary that is the unknown token besides.
+        var definition = try Self.byteLevel("cl100k")
+        let tokenizer = try Tokenizer(definition)
+        let ids = tokenizer.encode("the boat", parseSpecial: false, addBOS: false)
+        definition.types[Int(ids[0])] = .control
+        definition.addedTokens.append(
+            .init(id: ids[0], content: Array(definition.pieces[Int(ids[0])]), isSpecial: true))
+        let declared = try Tokenizer(definition)
+        #expect(declared.encode("the boat", parseSpecial: false, addBOS: false) == ids)
+        #expect(declared.encode("the boat", parseSpecial: true, addBOS: false) == ids)
+    }
+
+    @Test func `a word in the vocabulary is taken whole where merges are to be ignored`() throws {
+        var definition = try Self.byteLevel("o200k")
+        let word = try #require(
+            definition.merges.last.map { merge in
+                Array(definition.pieces[Int(merge.left)]) + Array(definition.pieces[Int(merge.right)])
+            })
+        definition.merges.removeLast()
+        let text = String(decoding: word, as: UTF8.self)
+        #expect(try Tokenizer(definition).encode(text, parseSpecial: false, addBOS: false).count > 1)
+        definition.ignoresMerges = true
+        #expect(try Tokenizer(definition).encode(text, parseSpecial: false, addBOS: false).count == 1)
+    }
 }
