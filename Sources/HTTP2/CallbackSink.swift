@@ -58,23 +58,21 @@ final class CallbackSink {
         beginHeaders()
     }
 
-    /// Counts a reset by the peer; false when it was one too many.
-    func countReset() -> Bool {
-        guard !resets.take() else { return true }
+    /// Counts a reset by the peer; one too many ends the session.
+    func countReset() {
+        guard !resets.take(), failure == nil else { return }
         failure = HTTP2Error(
             .flood,
             "the peer reset more than \(limits.resetBurst) streams in a row (\(limits.resetsPerSecond)/s allowed)")
-        return false
     }
 
-    /// Counts a frame that carries nothing; false when it was one too many.
-    func countControlFrame() -> Bool {
-        guard !controlFrames.take() else { return true }
+    /// Counts a frame that carries nothing; one too many ends the session.
+    func countControlFrame() {
+        guard !controlFrames.take(), failure == nil else { return }
         failure = HTTP2Error(
             .flood,
             "the peer sent more than \(limits.controlFrameBurst) control frames in a row "
                 + "(\(limits.controlFramesPerSecond)/s allowed)")
-        return false
     }
 
     /// How much of a stream's body can be sent now, and what nghttp2 is to be told.

@@ -91,25 +91,25 @@ private func received(_ frame: UnsafePointer<nghttp2_frame>?, _ sink: CallbackSi
     case NGHTTP2_DATA:
         if has(header.flags, NGHTTP2_FLAG_END_STREAM) {
             sink.events.append(.endOfStream(stream: header.stream_id))
-        } else if header.length == 0, !sink.countControlFrame() {
-            return failed
+        } else if header.length == 0 {
+            sink.countControlFrame()
         }
     case NGHTTP2_RST_STREAM:
-        guard sink.countReset() else { return failed }
+        sink.countReset()
     case NGHTTP2_SETTINGS:
-        guard sink.countControlFrame() else { return failed }
+        sink.countControlFrame()
         if !has(header.flags, NGHTTP2_FLAG_ACK) { sink.events.append(.settings) }
     case NGHTTP2_PING:
-        guard sink.countControlFrame() else { return failed }
+        sink.countControlFrame()
         if has(header.flags, NGHTTP2_FLAG_ACK) {
             let data = unsafe frame.pointee.ping.opaque_data
             let bytes = [data.0, data.1, data.2, data.3, data.4, data.5, data.6, data.7]
             sink.events.append(.pong(payload: bytes.reduce(0) { $0 << 8 | UInt64($1) }))
         }
     case NGHTTP2_PRIORITY:
-        guard sink.countControlFrame() else { return failed }
+        sink.countControlFrame()
     case NGHTTP2_GOAWAY:
-        guard sink.countControlFrame() else { return failed }
+        sink.countControlFrame()
         let goAway = unsafe frame.pointee.goaway
         sink.events.append(
             .goAway(

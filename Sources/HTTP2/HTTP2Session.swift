@@ -17,6 +17,8 @@ public final class HTTP2Session {
     /// Owned: made in `init`, freed in `deinit`.
     let session: OpaquePointer
     let sink: CallbackSink
+    /// After a fatal error nghttp2 allows nothing but freeing its session.
+    private var isBroken = false
 
     /// Makes a session and queues its SETTINGS (and, for a client, the preface).
     ///
@@ -100,6 +102,7 @@ public final class HTTP2Session {
     /// - Parameter nowNanoseconds: Any clock that only goes forward; it refills the budgets against floods.
     /// - Throws: `HTTP2Error` when the connection must be closed; `takeOutput` may still have a farewell.
     public func receive(_ bytes: RawSpan, nowNanoseconds: UInt64) throws(HTTP2Error) {
+        guard !isBroken else { return }
         sink.resets.refill(nowNanoseconds: nowNanoseconds)
         sink.controlFrames.refill(nowNanoseconds: nowNanoseconds)
         // Sound because nghttp2 reads only within the span and keeps no pointer to it.
@@ -107,8 +110,8 @@ public final class HTTP2Session {
             unsafe nghttp2_session_mem_recv(
                 session, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)
         }
+        guard code >= 0 else { throw fatal(CInt(clamping: code)) }
         if let failure = sink.failure { throw failure }
-        guard code >= 0 else { throw error(CInt(clamping: code)) }
         let queued = unsafe nghttp2_session_get_outbound_queue_size(session)
         guard queued <= limits.maxQueuedFrames else {
             throw HTTP2Error(.flood, "the peer caused \(queued) frames and reads none of them")
@@ -127,11 +130,11 @@ public final class HTTP2Session {
     /// - Parameter limitByteCount: Stops after the frame that reaches it, so that at most this and one frame come.
     public func takeOutput(limitByteCount: Int) throws(HTTP2Error) -> [UInt8]? {
         sink.outputLimitByteCount = limitByteCount
-        while sink.output.count < limitByteCount {
+        while sink.output.count < limitByteCount, !isBroken {
             sink.isPaused = false
             var pointer: UnsafePointer<UInt8>?
             let count = unsafe nghttp2_session_mem_send(session, &pointer)
-            if count < 0 { throw error(CInt(clamping: count)) }
+            if count < 0 { throw fatal(CInt(clamping: count)) }
             if count > 0, let pointer = unsafe pointer {
                 // Sound because nghttp2 gives `count` bytes that are valid until its next call; they are copied.
                 unsafe sink.output.append(contentsOf: UnsafeBufferPointer(start: pointer, count: count))
@@ -160,7 +163,8 @@ public final class HTTP2Session {
 
     /// Whether the session is over: nothing will be read or written any more.
     public var isOver: Bool {
-        unsafe nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0
+        if isBroken { return true }
+        return unsafe nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0
     }
 
     /// The library's words on what went wrong last, if it said any.
@@ -169,11 +173,13 @@ public final class HTTP2Session {
     /// Throws for a code below zero.
     func check(_ code: CInt, _ what: String) throws(HTTP2Error) {
         guard code < 0 else { return }
-        if code < CInt(NGHTTP2_ERR_FATAL.rawValue) { throw error(code) }
+        if code < CInt(NGHTTP2_ERR_FATAL.rawValue) { throw fatal(code) }
         throw HTTP2Error(.badStream, "cannot \(what): \(describe(code))")
     }
 
-    private func error(_ code: CInt) -> HTTP2Error {
+    /// The error for a code after which the nghttp2 session cannot be used.
+    private func fatal(_ code: CInt) -> HTTP2Error {
+        isBroken = true
         let text = describe(code)
         return switch nghttp2_error(code) {
         case NGHTTP2_ERR_BAD_CLIENT_MAGIC:

@@ -21,6 +21,8 @@ final class CallState {
     private var heldByteCount = 0
     /// Bytes of the message under way that have been given back before it was complete.
     private var returnedByteCount = 0
+    /// This call's part of the connection's `bufferedByteCount`.
+    private var bufferedByteCount = 0
     private var reader: CheckedContinuation<[UInt8]?, any Error>?
     private var writers: [CheckedContinuation<Void, any Error>] = []
     /// Nil while the call runs; then how it ended.
@@ -64,6 +66,14 @@ final class CallState {
             acknowledgeHeld()
             return
         }
+        buffer(bytes.count)
+        guard connection.bufferedByteCount <= connection.limits.maxBufferedByteCount else {
+            abandon()
+            let limit = connection.limits.maxBufferedByteCount
+            connection.fail(
+                self, RPCError(.resourceExhausted, "\(method): more than \(limit) bytes wait to be read here"))
+            return
+        }
         var messages: [[UInt8]] = []
         do throws(RPCError) {
             try assembler.push(bytes, to: &messages)
@@ -77,6 +87,7 @@ final class CallState {
             heldByteCount -= byteCount
             if let reader {
                 self.reader = nil
+                buffer(-message.count - MessageAssembler.prefixByteCount)
                 connection.acknowledge(id, byteCount)
                 reader.resume(returning: message)
             } else {
@@ -84,6 +95,11 @@ final class CallState {
             }
         }
         acknowledgeIfIdle()
+    }
+
+    private func buffer(_ byteCount: Int) {
+        bufferedByteCount += byteCount
+        connection.bufferedByteCount += byteCount
     }
 
     /// The bytes of a message under way are given back while nothing else waits: else a message larger than the
@@ -123,6 +139,7 @@ final class CallState {
                 inbox.removeFirst(firstInInbox)
                 firstInInbox = 0
             }
+            buffer(-received.message.count - MessageAssembler.prefixByteCount)
             connection.acknowledge(id, received.byteCount)
             acknowledgeIfIdle()
             continuation.resume(returning: received.message)
@@ -193,6 +210,8 @@ final class CallState {
         for received in inbox[firstInInbox...] { heldByteCount += received.byteCount }
         inbox = []
         firstInInbox = 0
+        assembler.clear()
+        buffer(-bufferedByteCount)
         acknowledgeHeld()
     }
 }

@@ -65,7 +65,10 @@ extension Connection {
 
     private func closed(_ stream: HTTP2StreamID, _ code: HTTP2ErrorCode) {
         guard let state = calls.removeValue(forKey: stream) else { return }
-        if state.outcome == nil {
+        if state.outcome == nil, !isServer, let drainReason, !state.answerBegan {
+            // The farewell came before the call went out, or the peer said that it did not look at it.
+            state.end(.failed(drainReason))
+        } else if state.outcome == nil {
             let how = isServer ? "the client reset" : "\(peer) reset"
             state.end(.failed(RPCError(RPCError.Code(code), "\(how) \(state.method) (\(code))")))
         }

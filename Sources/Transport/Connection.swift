@@ -18,6 +18,8 @@ final class Connection {
     var calls: [HTTP2StreamID: CallState] = [:]
     /// Streams that were refused and are to be reset when the refusal is written, unless the peer ends them first.
     var refused: Set<HTTP2StreamID> = []
+    /// Bytes of messages that came and were not taken yet, of all calls.
+    var bufferedByteCount = 0
     /// Whether the peer's settings have come.
     var isReady = false
     /// Why no new calls are taken, when that is so.
@@ -91,7 +93,8 @@ final class Connection {
                 var progressed = false
                 var wrote = false
                 pumpAgain = false
-                while closeReason == nil, link.isWritable, let output = try session.takeOutput(limitByteCount: 1 << 20) {
+                while closeReason == nil, link.isWritable, let output = try session.takeOutput(limitByteCount: 1 << 20)
+                {
                     link.write(output)
                     wrote = true
                     progressed = true

@@ -48,6 +48,13 @@ struct MessageAssembler {
         }
     }
 
+    /// Forgets the message under way.
+    mutating func clear() {
+        prefix = []
+        message = []
+        missingByteCount = 0
+    }
+
     private mutating func begin() throws(RPCError) {
         let length = prefix[1...].reduce(0) { $0 << 8 | Int($1) }
         switch prefix[0] {

@@ -12,6 +12,8 @@ public struct TransportLimits: Hashable, Sendable {
     public var connectionWindowByteCount = 4 << 20
     /// Both windows, once a bulk call runs on a connection.
     public var bulkWindowByteCount = 32 << 20
+    /// Bytes of messages, complete or not, that one connection may hold for readers; more ends the call that brings it.
+    public var maxBufferedByteCount = 512 << 20
     /// The largest DATA frame.
     public var maxFrameByteCount = 1 << 20
     /// `send` returns when at most this much of the call's messages waits for the peer.
