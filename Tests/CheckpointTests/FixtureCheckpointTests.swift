@@ -69,6 +69,22 @@ struct FixtureCheckpointTests {
         #expect(zip(values, reference).allSatisfy { abs($0 - $1) <= abs($1) / 128 + 1e-6 })
     }
 
+    @Test func `without tokenizer.json the SentencePiece model serves`() throws {
+        let source = try Fixtures.model("phi3-mini-like")
+        let directory = try TemporaryDirectory()
+        for name in [
+            "config.json", "generation_config.json", "tokenizer_config.json", "tokenizer.model", "added_tokens.json",
+            "special_tokens_map.json",
+        ] {
+            try directory.write(Data(contentsOf: source.appendingPathComponent(name)), to: name)
+        }
+        let copy = try Checkpoint.open(directory.url.path)
+        #expect(!copy.hasWeights)
+        let (definition, original) = (try copy.tokenizerDefinition(), try open("phi3-mini-like").tokenizerDefinition())
+        #expect(definition.content(of: 567) == "<|end|>" && definition.content(of: 300) == original.content(of: 300))
+        #expect(definition.endOfSequenceIDs == original.endOfSequenceIDs)
+    }
+
     @Test func `a mixture of experts is refused as not supported yet`() throws {
         let error = #expect(throws: CheckpointError.self) { try open("phimoe-like") }
         #expect(error?.code == .unsupported)
