@@ -115,7 +115,8 @@ extension TokenizerDefinition {
     }
 
     private static func role(_ id: Int?, _ name: String, _ count: Int) throws(TokenizerError) -> Int32? {
-        guard let id else { return nil }
+        // Converters write the -1 of a missing token as an unsigned number.
+        guard let id, id != Int(UInt32.max) else { return nil }
         guard (0..<count).contains(id) else {
             throw TokenizerError(
                 .malformed, "tokenizer.ggml.\(name)_token_id is \(id), outside the vocabulary of \(count)")
