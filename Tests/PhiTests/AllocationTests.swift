@@ -42,7 +42,9 @@ struct AllocationTests {
                 PageAssignment(firstLogicalPage: 0, pages: pages), pageCount: 16, sequence: SequenceID(1))
             return table
         }
-        let parameters = [SamplingParameters(temperature: 0), SamplingParameters(temperature: 0.9, topK: 40, topP: 0.9)]
+        let parameters = [
+            SamplingParameters(temperature: 0), SamplingParameters(temperature: 0.9, topK: 40, topP: 0.9),
+        ]
         var samplers = parameters.map { parameters in
             Sampler(
                 SequenceAdmission(
@@ -79,20 +81,29 @@ struct AllocationTests {
 
 /// Counts Swift heap allocations of the whole process through the runtime's own hook, `_swift_allocObject`.
 ///
-/// The C kernels have no allocation of their own.
+/// The C kernels have no allocation of their own. For one process that does nothing else: an exit test.
 enum AllocationCounter {
     typealias Allocate = @convention(c) (UnsafeRawPointer?, Int, Int) -> UnsafeMutableRawPointer?
 
     private static let count = Atomic<Int>(0)
     nonisolated(unsafe) private static var original: Allocate?
+    nonisolated(unsafe) private static var flag: UnsafeMutablePointer<UInt8>?
+
+    /// The runtime's variable that holds its allocation function, for tools to replace.
+    private static var hook: UnsafeMutablePointer<Allocate?>? {
+        unsafe dlsym(nil, "_swift_allocObject")?.assumingMemoryBound(to: Optional<Allocate>.self)
+    }
 
     static func start() {
         count.store(0, ordering: .relaxed)
-        // The runtime exports a pointer to its allocation function for tools to replace.
-        guard let symbol = unsafe dlsym(nil, "_swift_allocObject") else { return }
-        let hook = unsafe symbol.assumingMemoryBound(to: Optional<Allocate>.self)
+        guard let hook = unsafe hook else { return }
         unsafe original = unsafe hook.pointee
+        unsafe flag = unsafe dlsym(
+            nil, "_swift_enableSwizzlingOfAllocationAndRefCountingFunctions_forInstrumentsOnly")?
+            .assumingMemoryBound(to: UInt8.self)
         unsafe hook.pointee = { metadata, size, alignment in
+            // The runtime has just raised this flag; while it is up, retaining would change registers.
+            unsafe AllocationCounter.flag?.pointee = 0
             AllocationCounter.count.add(1, ordering: .relaxed)
             return unsafe AllocationCounter.original?(metadata, size, alignment)
         }
@@ -100,9 +111,7 @@ enum AllocationCounter {
 
     /// Allocations since `start`; restores the runtime's function.
     static func stop() -> Int {
-        if let symbol = unsafe dlsym(nil, "_swift_allocObject") {
-            unsafe symbol.assumingMemoryBound(to: Optional<Allocate>.self).pointee = unsafe original
-        }
+        if let hook = unsafe hook { unsafe hook.pointee = unsafe original }
         return count.load(ordering: .relaxed)
     }
 }
