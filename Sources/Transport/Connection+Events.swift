@@ -57,6 +57,19 @@ extension Connection {
         }
     }
 
+    /// Lets a bulk call's peer send more before it must wait.
+    private func raiseWindow(_ state: CallState) {
+        guard limits.bulkMethods.contains(state.method) else { return }
+        do throws(HTTP2Error) {
+            try session.raiseWindow(
+                stream: state.id, streamByteCount: limits.bulkWindowByteCount,
+                connectionByteCount: limits.bulkWindowByteCount)
+        } catch {
+            // The call works with the ordinary window too, only slower.
+            logger.debug("\(state.method) with \(peer) stays on a small window: \(error)")
+        }
+    }
+
     private func endRemote(_ state: CallState) {
         if !state.endRemote() {
             fail(state, RPCError(.internalError, "\(state.method): \(peer) stopped within a message"))
@@ -94,7 +107,10 @@ extension Connection {
                 return
             }
             state.announce(encoding: fields.first("grpc-encoding"))
-            if !endStream { return }
+            if !endStream {
+                raiseWindow(state)
+                return
+            }
         }
         var status = ResponseHead.status(fields, peer: peer)
         if status == nil, state.isInsideMessage {
@@ -129,11 +145,7 @@ extension Connection {
             id: stream, method: head.method, connection: self, contentType: head.contentType)
         state.announce(encoding: head.encoding)
         calls[stream] = state
-        if limits.bulkMethods.contains(head.method) {
-            try? session.raiseWindow(
-                stream: stream, streamByteCount: limits.bulkWindowByteCount,
-                connectionByteCount: limits.bulkWindowByteCount)
-        }
+        raiseWindow(state)
         if let timeout = head.timeout { setDeadline(state, timeout) }
         if endStream { endRemote(state) }
         run(handler, state)

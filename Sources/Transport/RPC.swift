@@ -50,7 +50,7 @@ public struct RPCMessages: AsyncSequence, Sendable {
     public struct Iterator: AsyncIteratorProtocol {
         fileprivate let pull: @Sendable () async throws -> [UInt8]?
 
-        public func next() async throws -> [UInt8]? { try await pull() }
+        public mutating func next() async throws -> [UInt8]? { try await pull() }
     }
 }
 

@@ -52,7 +52,7 @@ public final class TCPTransport: RPCTransport {
         do {
             channel = try await bootstrap.bind(host: host, port: port).get()
         } catch {
-            throw SocketErrors.listening(at: "\(host):\(port)", error)
+            throw SocketErrors.listening(at: Self.address(host, port), error)
         }
         return TCPListener(
             host: host, port: channel.localAddress?.port ?? port, channel: channel, registry: registry)
@@ -62,7 +62,7 @@ public final class TCPTransport: RPCTransport {
     ///
     /// - Throws: `RPCError` (`unavailable`) with the address and what to do.
     public func connect(host: String, port: Int, timeout: Duration) async throws -> any RPCConnection {
-        let peer = "\(host):\(port)"
+        let peer = Self.address(host, port)
         guard (1...65535).contains(port) else {
             throw RPCError(.invalidArgument, "\(peer): a port is a number from 1 to 65535")
         }
@@ -104,6 +104,11 @@ public final class TCPTransport: RPCTransport {
 
     private static func address(_ address: SocketAddress?) -> String {
         guard let address, let host = address.ipAddress, let port = address.port else { return "an unnamed peer" }
-        return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        return Self.address(host, port)
+    }
+
+    /// "host:port", with brackets around what has colons itself (IPv6).
+    private static func address(_ host: String, _ port: Int) -> String {
+        host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 }

@@ -35,7 +35,7 @@ struct CallTests {
     func `a conversation goes back and forth`(twin: Twin) async throws {
         let pair = try await Pair(twin.make())
         let stream = try await pair.connection.call(TestService.echo, timeout: nil)
-        let messages = stream.messages.makeAsyncIterator()
+        var messages = stream.messages.makeAsyncIterator()
         for index in 0..<50 {
             try await stream.send([UInt8(index)])
             #expect(try await messages.next() == [UInt8(index)])
@@ -111,7 +111,7 @@ struct CallTests {
     func `a server may answer before the request has ended`(twin: Twin) async throws {
         let pair = try await Pair(twin.make())
         let stream = try await pair.connection.call(TestService.early, timeout: .seconds(30))
-        let messages = stream.messages.makeAsyncIterator()
+        var messages = stream.messages.makeAsyncIterator()
         #expect(try await messages.next() == [1])
         #expect(try await messages.next() == nil)
         let error = await status { while true { try await stream.send([1, 2, 3]) } }

@@ -35,7 +35,7 @@ struct CancellationTests {
                 }
             ])
         let stream = try await pair.connection.call(TestService.hang, timeout: nil)
-        let messages = stream.messages.makeAsyncIterator()
+        var messages = stream.messages.makeAsyncIterator()
         let error = await status { while try await messages.next() != nil {} }
         #expect(error == RPCError(.aborted, "epoch 7 is over"))
         await pair.end()

@@ -73,7 +73,7 @@ struct FlowControlTests {
             let stream = try await pair.connection.call(TestService.count, timeout: .seconds(60))
             try await stream.send([255])
             try await stream.finish()
-            let messages = stream.messages.makeAsyncIterator()
+            var messages = stream.messages.makeAsyncIterator()
             _ = try await messages.next()
             stream.cancel(RPCError(.cancelled, "enough"))
         }

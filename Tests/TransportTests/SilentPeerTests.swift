@@ -91,7 +91,7 @@ struct SilentPeerTests {
         // Several intervals without a word from either side.
         try await Task.sleep(for: .milliseconds(600))
         try await stream.send([5])
-        let messages = stream.messages.makeAsyncIterator()
+        var messages = stream.messages.makeAsyncIterator()
         #expect(try await messages.next() == [5])
         await pair.end()
     }
