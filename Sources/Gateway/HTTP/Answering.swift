@@ -76,9 +76,11 @@ struct Answering: Sendable {
     }
 
     private func streamed(_ run: AnswerRun, job: AnswerJob, shape: any AnswerShape) -> Response {
-        let headers: HTTPFields = [
+        var headers: HTTPFields = [
             .contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache",
         ]
+        // nginx would collect the events otherwise.
+        if let name = HTTPField.Name("x-accel-buffering") { headers[name] = "no" }
         return Response(
             status: .ok, headers: headers,
             body: ResponseBody { writer in

@@ -11,8 +11,8 @@ enum RequestBodyReader {
             throw tooLarge
         }
         // Insisting on the type keeps web pages of other origins out: browsers ask before they send it.
-        let type = request.headers[.contentType]?.split(separator: ";").first?.lowercased() ?? ""
-        guard ["application/json", "application/json "].contains(type) || type.hasSuffix("+json") else {
+        let type = request.headers[.contentType]?.split { $0 == ";" || $0 == " " }.first?.lowercased() ?? ""
+        guard type == "application/json" || type.hasSuffix("+json") else {
             throw APIError(.unsupportedMediaType, "The request must have the header 'Content-Type: application/json'.")
         }
         var bytes: [UInt8] = []
