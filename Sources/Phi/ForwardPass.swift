@@ -85,7 +85,7 @@ final class ForwardPass {
     func run(_ batch: ForwardBatch, layers: [DecoderLayer], willCompute: (Int) -> Void) {
         precondition(batch.rowCount <= maxRowCount, "the batch was checked against the buffers")
         guard batch.rowCount > 0 else { return }
-        prepareRotation(batch)
+        for part in batch.parts { share(.rotation(part), part.rowCount) }
         for (index, layer) in layers.enumerated() {
             willCompute(index)
             computeAttention(layer, index: index, batch)
@@ -93,67 +93,97 @@ final class ForwardPass {
         }
     }
 
-    private func prepareRotation(_ batch: ForwardBatch) {
-        for part in batch.parts {
-            let frequencies = rotary.inverseFrequencies(part.regime)
-            pool.runRows(part.rowCount) { rows in
-                for offset in rows {
-                    let row = part.firstRow + offset
-                    LayerKernels.ropeAngles(
-                        inverseFrequency: frequencies, position: part.firstPosition + offset,
-                        factor: rotary.attentionFactor, cosine: cosine.rows(row..<row + 1),
-                        sine: sine.rows(row..<row + 1))
-                }
-            }
-        }
-    }
+    // MARK: - A layer, phase by phase
 
     private func computeAttention(_ layer: DecoderLayer, index: Int, _ batch: ForwardBatch) {
         let rowCount = batch.rowCount
-        let input = hiddenActivations.buffer(for: layer.queryKeyValue)
-        pool.runRows(rowCount) { rows in
-            normalize(rows, weight: layer.attentionNorm)
-            input.fill(rows, from: normed)
-        }
-        multiply(layer.queryKeyValue, input, rowCount: rowCount, into: fused)
-        for part in batch.parts {
-            pool.runRows(part.rowCount) { rows in
-                for offset in rows { rotateAndStore(part, offset: offset, layer: index) }
-            }
-        }
-        attend(batch, layer: index)
-        let output = attendedActivations.buffer(for: layer.attentionOutput)
-        pool.runRows(rowCount) { rows in output.fill(rows, from: attended) }
-        multiply(layer.attentionOutput, output, rowCount: rowCount, into: delta)
+        share(.attentionInput(layer), rowCount)
+        pool.multiply(
+            layer.queryKeyValue, hiddenActivations.buffer(for: layer.queryKeyValue), rowCount: rowCount, into: fused)
+        for part in batch.parts { share(.keysAndValues(part, layer: index), part.rowCount) }
+        share(.attention(batch, layer: index), batch.tiles.count * shape.keyValueHeadCount)
+        share(.attentionOutputInput(layer), rowCount)
+        pool.multiply(
+            layer.attentionOutput, attendedActivations.buffer(for: layer.attentionOutput), rowCount: rowCount,
+            into: delta)
     }
 
     private func computeFeedForward(_ layer: DecoderLayer, rowCount: Int) {
-        let input = hiddenActivations.buffer(for: layer.gateUp)
-        pool.runRows(rowCount) { rows in
+        share(.feedForwardInput(layer), rowCount)
+        pool.multiply(layer.gateUp, hiddenActivations.buffer(for: layer.gateUp), rowCount: rowCount, into: gateUp)
+        share(.gate(layer), rowCount)
+        pool.multiply(layer.down, gatedActivations.buffer(for: layer.down), rowCount: rowCount, into: delta)
+        share(.sum, rowCount)
+    }
+
+    /// Work between products that rows, or tasks of attention, are shared out for.
+    private enum Phase {
+        /// Sines and cosines of the rows' positions.
+        case rotation(ForwardBatch.Part)
+        case attentionInput(DecoderLayer)
+        /// Rotates queries and keys, and stores keys and values in their pages.
+        case keysAndValues(ForwardBatch.Part, layer: Int)
+        case attention(ForwardBatch, layer: Int)
+        case attentionOutputInput(DecoderLayer)
+        case feedForwardInput(DecoderLayer)
+        case gate(DecoderLayer)
+        case sum
+    }
+
+    private struct PhaseTask: ComputeTask {
+        let pass: ForwardPass
+        let phase: Phase
+        let pieces: Pieces
+
+        func compute(_ piece: Int) { pass.compute(phase, piece: piece, of: pieces) }
+    }
+
+    /// Shares a phase out over the threads; allocates nothing.
+    private func share(_ phase: Phase, _ count: Int) {
+        let pieces = Pieces(count, pool: pool)
+        pool.run(pieces.pieceCount, PhaseTask(pass: self, phase: phase, pieces: pieces))
+    }
+
+    private func compute(_ phase: Phase, piece: Int, of pieces: Pieces) {
+        let rows = pieces[piece]
+        switch phase {
+        case .rotation(let part):
+            for offset in rows { prepareRotation(part, offset: offset) }
+        case .attentionInput(let layer):
+            normalize(rows, weight: layer.attentionNorm)
+            hiddenActivations.buffer(for: layer.queryKeyValue).fill(rows, from: normed)
+        case .keysAndValues(let part, let layer):
+            for offset in rows { rotateAndStore(part, offset: offset, layer: layer) }
+        case .attention(let batch, let layer):
+            // Dealt out like cards: later tiles of a prompt see more and cost more.
+            for task in stride(from: piece, to: pieces.count, by: pieces.pieceCount) {
+                attend(batch, task: task, layer: layer, thread: piece)
+            }
+        case .attentionOutputInput(let layer):
+            attendedActivations.buffer(for: layer.attentionOutput).fill(rows, from: attended)
+        case .feedForwardInput(let layer):
             LayerKernels.add(delta.rows(rows), to: hidden.rows(rows))
             normalize(rows, weight: layer.feedForwardNorm)
-            input.fill(rows, from: normed)
-        }
-        multiply(layer.gateUp, input, rowCount: rowCount, into: gateUp)
-        let downInput = gatedActivations.buffer(for: layer.down)
-        let size = shape.feedForwardSize
-        pool.runRows(rowCount) { rows in
+            hiddenActivations.buffer(for: layer.gateUp).fill(rows, from: normed)
+        case .gate(let layer):
             let both = gateUp.rows(rows)
+            let size = shape.feedForwardSize
             LayerKernels.siluGate(both.columns(0..<size), up: both.columns(size..<2 * size), into: gated.rows(rows))
-            downInput.fill(rows, from: gated)
+            gatedActivations.buffer(for: layer.down).fill(rows, from: gated)
+        case .sum:
+            LayerKernels.add(delta.rows(rows), to: hidden.rows(rows))
         }
-        multiply(layer.down, downInput, rowCount: rowCount, into: delta)
-        pool.runRows(rowCount) { rows in LayerKernels.add(delta.rows(rows), to: hidden.rows(rows)) }
+    }
+
+    private func prepareRotation(_ part: ForwardBatch.Part, offset: Int) {
+        let row = part.firstRow + offset
+        LayerKernels.ropeAngles(
+            inverseFrequency: rotary.inverseFrequencies(part.regime), position: part.firstPosition + offset,
+            factor: rotary.attentionFactor, cosine: cosine.rows(row..<row + 1), sine: sine.rows(row..<row + 1))
     }
 
     private func normalize(_ rows: Range<Int>, weight: LayerRows) {
         LayerKernels.rmsNorm(hidden.rows(rows), weight: weight, epsilon: shape.normEpsilon, into: normed.rows(rows))
-    }
-
-    private func multiply(_ matrix: PackedMatrix, _ input: ActivationBuffer, rowCount: Int, into output: LayerRows) {
-        pool.runPanels(matrix.panelCount) { panels in
-            matrix.multiply(input, rowCount: rowCount, panels: panels, into: output)
-        }
     }
 
     /// Rotates a row's queries and keys, and stores its keys and values in the row's page.
@@ -180,19 +210,9 @@ final class ForwardPass {
         }
     }
 
-    private func attend(_ batch: ForwardBatch, layer: Int) {
-        let headCount = shape.keyValueHeadCount
-        let taskCount = batch.tiles.count * headCount
-        let threadCount = min(pool.threadCount, taskCount)
-        pool.run(threadCount) { thread in
-            // Dealt out like cards: later tiles of a prompt see more and cost more.
-            for task in stride(from: thread, to: taskCount, by: threadCount) {
-                attend(batch, tile: batch.tiles[task / headCount], head: task % headCount, layer: layer, thread: thread)
-            }
-        }
-    }
-
-    private func attend(_ batch: ForwardBatch, tile: ForwardBatch.Tile, head: Int, layer: Int, thread: Int) {
+    private func attend(_ batch: ForwardBatch, task: Int, layer: Int, thread: Int) {
+        let tile = batch.tiles[task / shape.keyValueHeadCount]
+        let head = task % shape.keyValueHeadCount
         let part = batch.parts[tile.part]
         let firstRow = part.firstRow + tile.offset
         let columnCount = shape.groupCount * shape.headSize

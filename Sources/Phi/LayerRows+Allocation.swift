@@ -1,11 +1,11 @@
 import Host
-import Kernels
+package import Kernels
 
 extension LayerRows {
     /// Rows in zeroed memory of their own, each row on a 64-byte boundary.
     ///
     /// - Throws: `PhiError` when the memory cannot be reserved.
-    static func allocated(rowCount: Int, columnCount: Int) throws -> LayerRows {
+    package static func allocated(rowCount: Int, columnCount: Int) throws -> LayerRows {
         let stride = (columnCount + 15) / 16 * 16
         let (count, overflow) = max(1, rowCount).multipliedReportingOverflow(by: stride)
         guard !overflow, count <= 1 << 40 else {

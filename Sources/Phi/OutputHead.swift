@@ -46,8 +46,6 @@ final class OutputHead {
                 hidden.rows(row..<row + 1), weight: norm, epsilon: epsilon, into: normed.rows(place..<place + 1))
         }
         activations.fill(0..<rows.count, from: normed)
-        pool.runPanels(matrix.panelCount) { panels in
-            matrix.multiply(activations, rowCount: rows.count, panels: panels, into: logits)
-        }
+        pool.multiply(matrix, activations, rowCount: rows.count, into: logits)
     }
 }

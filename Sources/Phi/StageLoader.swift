@@ -150,7 +150,10 @@ private struct StageLoader {
                 }
                 return try PackedMatrix(
                     format: format, columns: view.columns, sources: sources, storage: storage
-                ) { count, body in pool.runPanels(count, body) }
+                ) { count, body in
+                    let pieces = Pieces(count, pool: pool)
+                    pool.run(pieces.pieceCount) { body(pieces[$0]) }
+                }
             }
         }
     }

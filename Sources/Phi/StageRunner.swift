@@ -92,6 +92,8 @@ public final class StageRunner {
     /// - Throws: `PhiError` saying what in the step is impossible; the sequences' state is undefined after that, and
     ///   the epoch should end.
     public func run(_ step: Step, rows: [UInt8], willCompute: (Int) -> Void = { _ in }) throws -> StageOutput {
+        // Norms and sampling run on this thread; they must not lose subnormals here and keep them elsewhere.
+        FloatingPointControl.useIEEE()
         try sequences.prepare(step, withSamplers: head != nil)
         try fillBatch(step)
         try takeIn(step, rows: rows)

@@ -14,7 +14,6 @@ struct AllocationTests {
         await #expect(processExitsWith: .success) {
             for threadCount in [1, 2] {
                 let counted = try AllocationTests.allocationsOfDecoding(threadCount: threadCount, stepCount: 100)
-                print("\(threadCount) threads: \(counted.steady) allocations; the control: \(counted.control)")
                 try #require(counted.control > 0)
                 try #require(counted.steady == 0)
             }

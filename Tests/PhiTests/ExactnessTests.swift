@@ -22,8 +22,8 @@ struct ExactnessTests {
         PipelineShape(stageLayerCounts: [3, 1], threadCount: 2, chunk: 64),
         PipelineShape(stageLayerCounts: [2, 1, 1], chunk: 7),
         PipelineShape(stageLayerCounts: [1, 1, 1, 1], threadCount: 2, maxRowCount: 700),
-        PipelineShape(threadCount: 2, chunk: 1),
-        PipelineShape(threadCount: 3, chunk: 100),
+        PipelineShape(chunk: 1),
+        PipelineShape(threadCount: 2, chunk: 100),
     ]
 
     @Test(arguments: [(0, KVType.f16), (1, .f32), (2, .f16)])

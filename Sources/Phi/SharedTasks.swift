@@ -1,0 +1,43 @@
+import Host
+import Kernels
+
+/// Contiguous pieces of a range of rows or panels, one per thread.
+struct Pieces {
+    /// Things to share out.
+    let count: Int
+    /// Pieces; at most one per thread and per thing.
+    let pieceCount: Int
+
+    init(_ count: Int, pool: ComputePool) {
+        self.count = count
+        pieceCount = min(count, pool.threadCount)
+    }
+
+    /// What belongs to a piece.
+    subscript(_ piece: Int) -> Range<Int> {
+        count * piece / pieceCount..<count * (piece + 1) / pieceCount
+    }
+}
+
+/// The product of a matrix with rows of activations, its panels shared out over the threads.
+struct ProductTask: ComputeTask {
+    let matrix: PackedMatrix
+    let input: ActivationBuffer
+    let rowCount: Int
+    let output: LayerRows
+    let panels: Pieces
+
+    func compute(_ piece: Int) {
+        matrix.multiply(input, rowCount: rowCount, panels: panels[piece], into: output)
+    }
+}
+
+extension ComputePool {
+    /// Multiplies `rowCount` filled rows by a matrix; allocates nothing.
+    func multiply(_ matrix: PackedMatrix, _ input: ActivationBuffer, rowCount: Int, into output: LayerRows) {
+        let panels = Pieces(matrix.panelCount, pool: self)
+        run(
+            panels.pieceCount,
+            ProductTask(matrix: matrix, input: input, rowCount: rowCount, output: output, panels: panels))
+    }
+}
