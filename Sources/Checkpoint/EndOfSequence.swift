@@ -14,7 +14,7 @@ enum EndOfSequence {
     static func ids(gguf: GGUFFile) throws(CheckpointError) -> [Int] {
         var ids: Set<Int> = []
         for key in ["eos_token_id", "eot_token_id", "eom_token_id"] {
-            if let id = try gguf.integer("tokenizer.ggml.\(key)") { ids.insert(id) }
+            if let id = try gguf.tokenID("tokenizer.ggml.\(key)") { ids.insert(id) }
         }
         let isSentencePiece = try gguf.string("tokenizer.ggml.model") == "llama"
         let types = try gguf.integers("tokenizer.ggml.token_type") ?? []

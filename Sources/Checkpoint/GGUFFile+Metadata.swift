@@ -20,6 +20,15 @@ extension GGUFFile {
         }
     }
 
+    /// The token id under `key`; nil when the key is absent or holds -1, as converters write for a token that the model
+    /// does not have.
+    ///
+    /// - Throws: `CheckpointError` when the value is no integer.
+    public func tokenID(_ key: String) throws(CheckpointError) -> Int? {
+        guard let id = try integer(key), id != -1, id != Int(UInt32.max) else { return nil }
+        return id
+    }
+
     /// The number under `key`; nil when the key is absent.
     ///
     /// - Throws: `CheckpointError` when the value is no number.

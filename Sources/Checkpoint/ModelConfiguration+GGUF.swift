@@ -55,7 +55,7 @@ extension ModelConfiguration {
             originalContextLength: original,
             longRope: try Self.longRope(gguf, tensors, context: context, original: original),
             tiedEmbeddings: tensors["output.weight"] == nil,
-            beginOfSequenceID: try gguf.integer("tokenizer.ggml.bos_token_id"),
+            beginOfSequenceID: try gguf.tokenID("tokenizer.ggml.bos_token_id"),
             endOfSequenceIDs: try EndOfSequence.ids(gguf: gguf),
             addsBeginOfSequence: try Self.addsBeginOfSequence(gguf))
         try validate(path: path)

@@ -90,6 +90,15 @@ import Testing
         #expect(try !open(builder).configuration.addsBeginOfSequence)
     }
 
+    @Test func `a token written as -1 is absent`() throws {
+        var builder = GGUFBuilder.tiny()
+        builder.set("tokenizer.ggml.bos_token_id", UInt32.max)
+        builder.raw("tokenizer.ggml.eos_token_id", type: 5, GGUFBuilder.little(Int32(-1)))
+        builder.addTinyTensors()
+        let model = try open(builder).configuration
+        #expect(model.beginOfSequenceID == nil && model.endOfSequenceIDs.isEmpty)
+    }
+
     @Test func `long factors and the attention factor are read`() throws {
         var builder = GGUFBuilder.tiny()
         builder.set("phi3.rope.scaling.original_context_length", 64)
