@@ -72,7 +72,7 @@ struct SyntheticModel: Sendable {
     private func vector(_ count: Int, place: Int) throws -> LayerRows {
         var random = SplitMix(seed: seed &+ UInt64(place) &* 1_000_003)
         let row = try LayerRows.allocated(rowCount: 1, columnCount: count)
-        for column in 0..<count { row[0, column] = Float.random(in: 0.5...1.5, using: &random) }
+        for column in 0..<count { row[0, column] = 0.5 + random.unit() }
         return row
     }
 
@@ -88,7 +88,7 @@ struct SyntheticModel: Sendable {
         var random = SplitMix(seed: seed &+ UInt64(place) &* 1_000_003)
         if format == .f32 {
             return (0..<rows * columns).flatMap { _ -> [UInt8] in
-                let bits = Float.random(in: -0.11...0.11, using: &random).bitPattern
+                let bits = (0.22 * (random.unit() - 0.5)).bitPattern
                 return (0..<4).map { UInt8(truncatingIfNeeded: bits >> ($0 * 8)) }
             }
         }
@@ -121,4 +121,7 @@ struct SplitMix: RandomNumberGenerator {
         mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
         return mixed ^ (mixed >> 31)
     }
+
+    /// A number in [0, 1) with 24 bits, whatever the standard library's own way may be.
+    mutating func unit() -> Float { Float(next() >> 40) * 0x1p-24 }
 }
