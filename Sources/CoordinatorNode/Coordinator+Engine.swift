@@ -1,4 +1,6 @@
+import Cluster
 public import Inference
+import Scheduling
 
 extension Coordinator: Engine {
     public func describe() async throws -> ModelDescription { model.description }

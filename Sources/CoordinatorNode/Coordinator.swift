@@ -1,6 +1,6 @@
 import Cluster
 import CoordinatorClient
-public import Inference
+import Inference
 public import Logging
 import Scheduling
 import Synchronization

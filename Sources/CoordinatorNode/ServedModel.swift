@@ -42,8 +42,14 @@ struct ServedModel: Sendable {
             systemFingerprint: "fp_\(fingerprint.prefix(12))_\(configuration.kvType.name)_f32_n\(numericsVersion)",
             contextLength: contextLength, vocabularySize: min(definition.vocabularySize, model.vocabularySize),
             layerCount: model.layerCount, parameterCount: checkpoint.parameterCount,
-            endOfSequenceTokens: Array(Set(model.endOfSequenceIDs).union(definition.endOfSequenceIDs)).sorted(),
+            endOfSequenceTokens: Self.endTokens(model, definition),
             tokenizerHash: hash.joined(), createdSeconds: Int(Date().timeIntervalSince1970), card: checkpoint.modelCard)
+    }
+
+    /// The union of what the configuration and the tokenizer name.
+    private static func endTokens(_ model: ModelConfiguration, _ definition: TokenizerDefinition) -> [Int32] {
+        let named = model.endOfSequenceIDs.compactMap { Int32(exactly: $0) }
+        return Set(named).union(definition.endOfSequenceIDs).sorted()
     }
 
     /// Contexts beyond this are only given on demand: their KV pages cost more memory than most requests need.

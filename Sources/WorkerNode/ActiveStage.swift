@@ -80,7 +80,7 @@ final class ActiveStage: Sendable {
             let outcome = try await host.run(activation)
             queue.finished()
             switch outcome {
-            case .activation(let activation): await link?.send(activation.wireBytes(hiddenSize: hiddenSize))
+            case .activation(let activation): await link?.send(activation.wireBytes())
             case .result(let result): await report(.result(result))
             }
         }

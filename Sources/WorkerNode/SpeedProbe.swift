@@ -1,5 +1,6 @@
-public import Host
+import Host
 import Kernels
+import Phi
 
 /// Measures how fast this machine multiplies with weights, for the split of the layers.
 public enum SpeedProbe {
@@ -12,14 +13,11 @@ public enum SpeedProbe {
     ///
     /// Takes a fraction of a second. Throws what the pool and the kernels throw.
     public static func bytesPerSecond(threadCount: Int, processors: [Int]?) throws -> Double {
-        let format = WeightFormat.q8_0
+        let format = WeightFormat.q8x0
         let pool = try ComputePool(threadCount: threadCount, cpus: processors)
         let rowByteCount = try format.rowByteCount(columns: columnCount)
-        // The values do not matter for the time: bytes that count up.
-        let bytes = [UInt8](unsafeUninitializedCapacity: rowByteCount * rowCount) { buffer, count in
-            for index in 0..<rowByteCount * rowCount { unsafe buffer[index] = UInt8(truncatingIfNeeded: index) }
-            count = rowByteCount * rowCount
-        }
+        // The values do not matter for the time.
+        let bytes = [UInt8](repeating: 0x2A, count: rowByteCount * rowCount)
         let matrix = try unsafe bytes.withUnsafeBytes { source in
             try unsafe PackedMatrix(
                 format: format, columns: columnCount, sources: [MatrixSource(rows: rowCount, bytes: source)])

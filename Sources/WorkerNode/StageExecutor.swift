@@ -22,7 +22,7 @@ final class StageExecutor: SerialExecutor {
 
     func enqueue(_ job: consuming ExecutorJob) {
         // The job keeps the actor alive and the actor keeps its executor alive until the job has run.
-        unsafe queue.append(UnownedJob(job), for: asUnownedSerialExecutor())
+        queue.append(unsafe Job(unowned: UnownedJob(job), executor: asUnownedSerialExecutor()))
     }
 
     func asUnownedSerialExecutor() -> UnownedSerialExecutor {
@@ -30,23 +30,31 @@ final class StageExecutor: SerialExecutor {
     }
 }
 
-/// The jobs that wait for the thread, first come, first served.
-private final class JobQueue: Sendable {
-    private struct Entry {
-        let job: UnownedJob
-        let executor: UnownedSerialExecutor
+/// A job with the executor that it runs on. Safe to keep until it ran: see `StageExecutor.enqueue`.
+@safe private struct Job: Sendable {
+    private let unowned: UnownedJob
+    private let executor: UnownedSerialExecutor
+
+    init(unowned: UnownedJob, executor: UnownedSerialExecutor) {
+        self.unowned = unowned
+        unsafe self.executor = executor
     }
 
+    func run() { unsafe unowned.runSynchronously(on: executor) }
+}
+
+/// The jobs that wait for the thread, first come, first served.
+private final class JobQueue: Sendable {
     private struct State {
-        var entries: [Entry] = []
+        var jobs: [Job] = []
         var isClosed = false
     }
 
     private let state = Mutex(State())
     private let arrived = DispatchSemaphore(value: 0)
 
-    func append(_ job: UnownedJob, for executor: UnownedSerialExecutor) {
-        state.withLock { unsafe $0.entries.append(Entry(job: job, executor: executor)) }
+    func append(_ job: Job) {
+        state.withLock { $0.jobs.append(job) }
         arrived.signal()
     }
 
@@ -58,14 +66,12 @@ private final class JobQueue: Sendable {
     func runUntilClosed() {
         while true {
             arrived.wait()
-            let (entries, isClosed) = state.withLock { state in
-                defer { unsafe state.entries.removeAll(keepingCapacity: true) }
-                return (state.entries, state.isClosed)
+            let (jobs, isClosed) = state.withLock { state in
+                defer { state.jobs.removeAll(keepingCapacity: true) }
+                return (state.jobs, state.isClosed)
             }
-            for entry in entries {
-                unsafe entry.job.runSynchronously(on: entry.executor)
-            }
-            if isClosed && entries.isEmpty { return }
+            for job in jobs { job.run() }
+            if isClosed && jobs.isEmpty { return }
         }
     }
 }

@@ -1,5 +1,5 @@
 import CoordinatorClient
-public import Inference
+import Inference
 import Kernels
 public import Logging
 public import Transport

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Kernels
 
 /// The root of the command line.
 struct Phalanx: AsyncParsableCommand {
@@ -35,7 +36,8 @@ enum ProductVersion {
 enum Main {
     static func main() async {
         do {
-            var command = try await Phalanx.parseAsRoot(nil)
+            try ISA.checkEnvironment()
+            var command = try Phalanx.parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {

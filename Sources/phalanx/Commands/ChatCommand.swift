@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Inference
+import ServiceLifecycle
 
 struct ChatCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -102,9 +102,8 @@ struct GenerateCommand: AsyncParsableCommand {
         if let promptIds { return promptIds.values.compactMap { Int32(exactly: $0) } }
         let text = prompt ?? ""
         if chat {
-            let template = try ChatTemplate(tokenizer.definition)
-            return try template.encode(
-                [ChatMessage(role: .user, content: text)], addGenerationPrompt: true, tokenizer: tokenizer)
+            return try tokenizer.encode(
+                messages: [ChatMessage(role: .user, content: text)], addGenerationPrompt: true)
         }
         return tokenizer.encode(text, parseSpecial: true, addBOS: tokenizer.addsBOS)
     }

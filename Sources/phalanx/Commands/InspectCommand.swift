@@ -39,14 +39,14 @@ struct InspectCommand: ParsableCommand {
     func run() throws {
         let checkpoint = try Checkpoint.open(try DemoModel.resolve(model))
         if json { return try JSONOutput.write(report(checkpoint)) }
-        print(summary(checkpoint))
+        print(try summary(checkpoint))
         if tensors { print("\n" + tensorTable(checkpoint)) }
         if let card = checkpoint.modelCard { print("\n" + card) }
     }
 
     private func report(_ checkpoint: Checkpoint) throws -> Report {
         let tensors = checkpoint.tensors.map { view in
-            Report.Tensor(name: view.name, type: "\(view.type)", rows: view.rows, columns: view.columns)
+            Report.Tensor(name: view.name, type: typeName(view), rows: view.rows, columns: view.columns)
         }
         return Report(
             path: checkpoint.path, name: checkpoint.name, format: checkpoint.format.rawValue,
@@ -86,16 +86,18 @@ struct InspectCommand: ParsableCommand {
     /// "Q8_0 x 37, F32 x 13": the tensors by type.
     private func types(_ checkpoint: Checkpoint) -> String {
         var counts: [String: Int] = [:]
-        for view in checkpoint.tensors { counts["\(view.type)", default: 0] += 1 }
+        for view in checkpoint.tensors { counts[typeName(view), default: 0] += 1 }
         return counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
             .map { "\($0.key) x \($0.value)" }.joined(separator: ", ")
     }
+
+    private func typeName(_ view: TensorView) -> String { view.type?.name ?? "mixed" }
 
     private func tensorTable(_ checkpoint: Checkpoint) -> String {
         var table = Table([("TENSOR", .left), ("TYPE", .left), ("ROWS", .right), ("COLUMNS", .right), ("SIZE", .right)])
         for view in checkpoint.tensors {
             table.add([
-                view.name, "\(view.type)", "\(view.rows)", "\(view.columns)", ByteCount.text(view.byteCount),
+                view.name, typeName(view), "\(view.rows)", "\(view.columns)", ByteCount.text(view.byteCount),
             ])
         }
         return table.text()

@@ -25,7 +25,7 @@ struct TokenizeCommand: ParsableCommand {
     var bos = false
 
     func run() throws {
-        let definition = try Checkpoint.tokenizerDefinition(at: try DemoModel.resolve(model))
+        let definition = try Checkpoint.open(try DemoModel.resolve(model)).tokenizerDefinition()
         if bos, definition.bosID == nil {
             throw CommandError("--bos was asked for, but the tokenizer of \(model) has no such token")
         }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CoordinatorNode
 import Foundation
 import Inference
 import Logging

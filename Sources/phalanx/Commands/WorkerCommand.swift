@@ -5,6 +5,7 @@ import Inference
 import Logging
 import ServiceLifecycle
 import Transport
+import UnixSignals
 import WorkerNode
 
 struct WorkerCommand: AsyncParsableCommand {
@@ -59,7 +60,7 @@ struct WorkerCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let machine = Machine.current()
+        let machine = Machine.detect()
         let threadCount = resources.threadCount(of: machine)
         let logger = logs.logger("phalanx.worker")
         let processID = Int(ProcessInfo.processInfo.processIdentifier)

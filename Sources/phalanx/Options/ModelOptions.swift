@@ -1,8 +1,8 @@
-import ArgumentParser
+public import ArgumentParser
 import CoordinatorNode
-import Inference
+public import Inference
 
-extension KVType: @retroactive ExpressibleByArgument {
+extension KVType: ExpressibleByArgument {
     public init?(argument: String) {
         guard let type = Self.allCases.first(where: { $0.name == argument }) else { return nil }
         self = type

@@ -16,9 +16,9 @@ struct ResourceOptions: ParsableArguments {
     }
 
     /// Container limits are honoured: see `Machine`.
-    func threadCount(of machine: Machine) -> Int { threads ?? max(1, machine.processorCount) }
+    func threadCount(of machine: Machine) -> Int { threads ?? max(1, machine.usableCPUCount) }
 
     func memoryByteCount(of machine: Machine) -> Int {
-        memory?.byteCount ?? max(1 << 26, machine.availableMemoryByteCount / 10 * 8)
+        memory?.byteCount ?? max(1 << 26, machine.availableByteCount / 10 * 8)
     }
 }

@@ -1,6 +1,5 @@
 import AsyncHTTPClient
 import Foundation
-import HTTPTypes
 import Inference
 import NIOCore
 import NIOHTTP1

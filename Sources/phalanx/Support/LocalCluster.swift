@@ -39,10 +39,10 @@ final class LocalCluster: Sendable {
     private static func startWorkers(
         count: Int, port: Int, resources: ResourceOptions, logLevel: String
     ) throws -> [WorkerProcess] {
-        let machine = Machine.current()
+        let machine = Machine.detect()
         let threadCount = resources.threadCount(of: machine)
         let memoryByteCount = resources.memoryByteCount(of: machine)
-        let processors = machine.processors
+        let processors = machine.cpus
         var workers: [WorkerProcess] = []
         for index in 0..<count {
             let first = index * threadCount / count

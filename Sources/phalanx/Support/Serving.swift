@@ -2,6 +2,7 @@ import Gateway
 import Inference
 import Logging
 import ServiceLifecycle
+import UnixSignals
 
 /// Services that run until a signal ends them.
 enum Serving {

@@ -1,0 +1,127 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func module(
+    _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil
+) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+}
+
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil
+) -> Target {
+    .testTarget(
+        name: name + "Tests", dependencies: ["TestSupport"] + dependencies, resources: resources,
+        swiftSettings: settings)
+}
+
+// Packages.
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+
+let package = Package(
+    name: "phalanx",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "phalanx", targets: ["phalanx"]),
+        .library(name: "Kernels", targets: ["Kernels"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // Floor 0
+        .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+        .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
+        .target(name: "CKernels"),
+        .target(name: "CHost"),
+        module("Inference"),
+        // Floor 1
+        .target(name: "CWire", dependencies: ["CProtobufC"]),
+        module("Kernels", ["CKernels"]),
+        module("Host", ["CHost"]),
+        module("Tokenization"),
+        module("HTTP2", ["CNghttp2"]),
+        // Floor 2
+        module("Wire", ["Inference", "CWire", "CProtobufC"]),
+        module("Checkpoint", ["Host", "Kernels", "Tokenization", crypto]),
+        module("Cluster", ["Inference"]),
+        module("Scheduling", ["Inference"]),
+        // Floor 3
+        module("Transport", ["HTTP2", "Wire", "Inference", nioCore, nioPosix, logging]),
+        module("Phi", ["Kernels", "Host", "Checkpoint", "Inference"]),
+        // Floor 4
+        module("CoordinatorClient", ["Transport", "Wire", "Inference", crypto, logging]),
+        module("Gateway", ["Inference", "Tokenization", hummingbird, nioCore, httpTypes, logging, lifecycle]),
+        // Floor 5
+        module(
+            "WorkerNode",
+            ["Phi", "Checkpoint", "Kernels", "Host", "Transport", "Wire", "Inference", "CoordinatorClient", logging]),
+        module(
+            "CoordinatorNode",
+            [
+                "Cluster", "Scheduling", "Tokenization", "Transport", "Wire", "Inference", "Checkpoint", "Host",
+                "Kernels", "CoordinatorClient", crypto, logging,
+            ]),
+        module("Terminal", ["Inference"]),
+        // Floor 6
+        .executableTarget(
+            name: "phalanx",
+            dependencies: [
+                "Checkpoint", "CoordinatorClient", "CoordinatorNode", "Gateway", "Host", "Inference", "Kernels",
+                "Terminal", "Tokenization", "Transport", "WorkerNode", httpClient, nioCore, logging, lifecycle,
+                signals,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            resources: [.copy("Resources/demo.gguf")], swiftSettings: settings),
+
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+        tests("House"),
+        tests("Kernels", ["Kernels", "CKernels"], resources: [.copy("Resources")]),
+        tests("Host", ["Host"]),
+        tests("Tokenization", ["Tokenization"], resources: [.copy("Resources")]),
+        tests("HTTP2", ["HTTP2"]),
+        tests("Wire", ["Wire", "Inference"]),
+        tests("Checkpoint", ["Checkpoint", "Host", "Tokenization"]),
+        tests("Cluster", ["Cluster", "Inference"]),
+        tests("Scheduling", ["Scheduling", "Inference"]),
+        tests("Transport", ["Transport", "HTTP2", nioCore, nioPosix, logging]),
+        tests("Phi", ["Phi", "Checkpoint", "Host", "Kernels", "Inference"]),
+        tests("CoordinatorClient", ["CoordinatorClient", "Transport", "Wire", "Inference", logging]),
+        tests(
+            "Gateway",
+            [
+                "Gateway", "Inference", "Tokenization", hummingbird, httpTypes, logging, lifecycle,
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+            ]),
+        tests("Terminal", ["Terminal", "Inference"]),
+        tests(
+            "Node",
+            ["CoordinatorNode", "WorkerNode", "CoordinatorClient", "Transport", "Inference", "Checkpoint", logging]),
+        tests("CommandLine", ["phalanx"]),
+    ],
+    swiftLanguageModes: [.v6]
+)
