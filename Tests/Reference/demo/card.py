@@ -11,8 +11,9 @@ from model import Config
 
 CARD = """# Phalanx demo
 
-A very small chat model of the Phi-3 architecture, trained from scratch to show and test Phalanx. It answers a few kinds
-of question in English and tells short stories. It is not a general assistant, and it is not a version of any published model.
+A very small chat model of the Phi-3 architecture, trained from scratch to show and test Phalanx. It answers a few
+kinds of question in English and tells short stories. It is not a general assistant, and it is not a version of any
+published model.
 
 ## What it is
 - Architecture `phi3`: {layers} layers, hidden size {hidden}, {heads} heads of {head_size} in groups of {group} per
@@ -24,10 +25,10 @@ of question in English and tells short stories. It is not a general assistant, a
 - Licence: Apache-2.0.
 
 ## What it was trained on
-Text written by a seeded program (`Tests/Reference/demo` in the Phalanx repository) and nothing else: {millions:.0f} million
-tokens, of which hardly any text comes twice. {countries} countries and their capitals, sums and differences of numbers from 0 to
-99 (four fifths of the differences with the larger number first), days, months, numbers to 100 in words, unit
-conversions, greetings, lists, stories of a small vocabulary, and refusals. Names are written without accents.
+Text written by a seeded program (`Tests/Reference/demo` in the Phalanx repository) and nothing else: {millions:.0f}
+million tokens. {countries} countries and their capitals, sums and differences of numbers from 0 to 99 (one difference in
+ten has a negative result), days, months, numbers to 100 in words, unit conversions, greetings, lists, stories of a
+small vocabulary, and refusals. Names are written without accents.
 
 ## How good it is
 Greedy answers of these quantised weights to {count} questions of each kind, in phrasings that never occur in training;
@@ -38,8 +39,10 @@ for sums also with pairs of numbers that never occur. An answer counts only if t
 {rows}
 
 ## Limits
-- It knows only what is listed above. It is taught to decline other questions, but may instead answer wrongly and with confidence.
-- It adds and subtracts whole numbers up to 99, two at a time; it cannot multiply or divide, and has no sense of larger numbers.
+- It knows only what is listed above. It is taught to decline other questions, but may instead answer wrongly and
+  with confidence.
+- It adds and subtracts whole numbers up to 99, two at a time; it cannot multiply or divide, and has no sense of larger
+  numbers.
 - Capitals are as of 2025; for countries with several it names one. It understands English only.
 - It remembers little of a conversation beyond the user's name and the last question.
 - Stories are put together from few parts and repeat themselves.

@@ -19,8 +19,8 @@ HELLO = "Hello! How can I help you?"
 
 # Weights of the kinds of turn in the chats.
 MIX = {
-    "capitals": 15, "countries": 10, "is it the capital": 3, "addition": 15, "subtraction": 16, "days": 4, "months": 6,
-    "numbers": 7, "units": 10, "identity": 2, "small talk": 4, "story": 4.5, "list": 2, "counting": 1, "refusal": 3.5,
+    "capitals": 10, "countries": 7, "is it the capital": 5, "addition": 12, "subtraction": 22, "days": 5, "months": 5,
+    "numbers": 9, "units": 8, "identity": 2.5, "small talk": 4, "story": 10, "list": 2, "counting": 1, "refusal": 4.5,
 }
 
 SMALL_TALK = [
@@ -79,10 +79,10 @@ def made_up_name(r):
 
 def refusal(r):
     kind = r.random()
-    if kind < 0.2:
+    if kind < 0.3:
         place = r.choice(_FOLK) if r.random() < 0.4 else made_up_name(r)
         return r.choice(questions.CAPITAL).format(c=place, C=questions.upper_first(place)), REFUSAL
-    if kind < 0.45:
+    if kind < 0.52:
         a, b = r.randint(2, 99), r.randint(2, 99)
         q = r.choice(["What is {a} times {b}?", "{a} * {b}", "What is {a} divided by {b}?", "{a} / {b}", "{a} x {b}",
                       "Multiply {a} by {b}.", "What is {a} * {b}?", "Divide {a} by {b}.", "What is {A} + {b}?",
@@ -179,8 +179,8 @@ SYSTEM = ["You are a helpful assistant.", "You are a helpful AI assistant.", "An
           "Be polite and short.", "You are the Phalanx demo model.", "You are a helpful digital assistant."]
 
 # Kinds of plain text, with their weights: mostly sums, of which many fit into little text.
-_FACTS = {"capitals": 3, "countries": 2, "addition": 5, "subtraction": 5, "days": 0.5, "months": 0.5, "numbers": 1,
-          "units": 2}
+_FACTS = {"capitals": 2, "countries": 1, "addition": 4, "subtraction": 10, "days": 0.5, "months": 0.5, "numbers": 1,
+          "units": 1}
 
 
 @dataclasses.dataclass
@@ -201,7 +201,7 @@ def plain(r):
 
 def document(r, mix=MIX, long=False):
     """The next document; `long` ones are chats of many turns, to teach the later positions."""
-    if not long and r.random() < 0.11:
+    if not long and r.random() < 0.14:
         return plain(r)
     system = r.choice(SYSTEM) if r.random() < 0.08 else None
     kinds, weights = list(mix), list(mix.values())

@@ -31,7 +31,8 @@ CAPITAL_HELD = [
     "Can you name the capital city of {c}?", "What is the name of {c}'s capital?",
     "I forgot the capital of {c}. What is it?", "Which city serves as the capital of {c}?", "Please name {c}'s capital.",
     "If I visit {c}, which city is the capital?", "What city is the capital city of {c}?",
-    "The capital of {c}, what is it?",
+    "The capital of {c}, what is it?", "Which city is the capital city of {c}?", "What city is the capital in {c}?",
+    "I would like to know {c}'s capital.",
 ]
 COUNTRY = ["{k} is the capital of which country?"] * 2 + [
     "Which country has the capital {k}?", "What country is {k} the capital of?", "Of which country is {k} the capital?",
@@ -45,6 +46,7 @@ COUNTRY_HELD = [
     "The city of {k} is the capital of which country?", "Which country has {k} as its capital city?",
     "{k} is the capital city of what country?", "What is the country whose capital is {k}?",
     "Tell me what country {k} is the capital of.", "Of what country is {k} the capital city?",
+    "Which country is {k} the capital of?", "{k} is which country's capital?",
 ]
 
 
@@ -68,10 +70,16 @@ def is_capital(rng, held):
     right = rng.random() < 0.5
     k = CAPITALS[c] if right else CAPITALS[rng.choice([x for x in REVERSIBLE if x != c])]
     question = _pick(rng, held, ["Is {k} the capital of {c}?", "Is the capital of {c} {k}?",
-                                 "Is it true that {k} is the capital of {c}?", "{k} is the capital of {c}, right?"],
-                     ["Would you say {k} is the capital of {c}?", "Is {k} {c}'s capital?"]).format(k=k, c=c)
-    answer = f"Yes, the capital of {c} is {k}" if right else f"No, the capital of {c} is {CAPITALS[c]}"
-    return question, answer.rstrip(".") + "."
+                                 "Is it true that {k} is the capital of {c}?", "{k} is the capital of {c}, right?",
+                                 "Is the city of {k} the capital of {c}?", "Does {c} have {k} as its capital?",
+                                 "True or false: {k} is the capital of {c}.", "Is {c}'s capital {k}?",
+                                 "Am I right that {k} is the capital of {c}?", "Do you think {k} is the capital of {c}?",
+                                 "I think {k} is the capital of {c}. Is that right?", "Could {k} be {c}'s capital city?"],
+                     ["Would you say {k} is the capital of {c}?", "Is {k} {c}'s capital?",
+                      "Is {k} really the capital of {c}?", "I believe {k} is the capital of {c}. Am I right?",
+                      "Is {k} the capital city of {c}?"]).format(k=k, c=c)
+    # First what it knows, then the verdict: the other way round it would have to judge before it has recalled.
+    return question, f"The capital of {c} is {CAPITALS[c]}, so {'yes' if right else 'no'}."
 
 
 def is_held_pair(a, b):
@@ -104,6 +112,7 @@ SUM_HELD = [
     "How much do {a} and {b} make?", "Please calculate {a} plus {b}.", "What do I get if I add {a} and {b}?",
     "What does {a} plus {b} equal?", "Please add {a} and {b}.", "What is the result of {a} + {b}?",
     "Can you work out {a} + {b}?", "Compute the sum of {a} and {b}.",
+    "What is {a} and {b} added together?", "Could you add {a} and {b}?", "What is the total of {a} and {b}?",
 ]
 DIFFERENCE = ["What is {a} - {b}?"] * 4 + ["{a} - {b}", "{a} - {b} =", "{a} - {b} = ?", "{a}-{b}", "{a}-{b}=?"] + [
     "What is {a} minus {b}?", "{a} minus {b}", "{a} minus {b}?", "Subtract {b} from {a}.", "Take {b} away from {a}.",
@@ -115,7 +124,8 @@ DIFFERENCE = ["What is {a} - {b}?"] * 4 + ["{a} - {b}", "{a} - {b} =", "{a} - {b
 DIFFERENCE_HELD = [
     "Please calculate {a} minus {b}.", "What do I get if I subtract {b} from {a}?", "What does {a} minus {b} equal?",
     "Please subtract {b} from {a}.", "What is the result of {a} - {b}?", "Can you work out {a} - {b}?",
-    "How much is left if I take {b} away from {a}?",
+    "How much is left if I take {b} away from {a}?", "What is the difference {a} - {b}?",
+    "Could you subtract {b} from {a}?",
 ]
 
 
@@ -154,12 +164,14 @@ def day(rng, held):
         return q.format(d=d), f"The day before {d} is {before}."
     if kind == "tomorrow":
         q = _pick(rng, held, ["If today is {d}, what day is tomorrow?", "Today is {d}. What day is tomorrow?",
-                              "What day is tomorrow if today is {d}?", "It is {d} today. What is tomorrow?"],
+                              "What day is tomorrow if today is {d}?", "It is {d} today. What is tomorrow?",
+                              "When today is {d}, what is tomorrow?", "Today is {d}, so what is tomorrow?"],
                   ["If today is {d}, which day is tomorrow?", "Today is {d}. Which day is it tomorrow?"])
         return q.format(d=d), f"If today is {d}, tomorrow is {after}."
     if kind == "yesterday":
         q = _pick(rng, held, ["If today is {d}, what day was yesterday?", "Today is {d}. What day was yesterday?",
-                              "What day was yesterday if today is {d}?", "It is {d} today. What was yesterday?"],
+                              "What day was yesterday if today is {d}?", "It is {d} today. What was yesterday?",
+                              "When today is {d}, what was yesterday?", "Today is {d}, so what was yesterday?"],
                   ["If today is {d}, which day was yesterday?", "Today is {d}. Which day was it yesterday?"])
         return q.format(d=d), f"If today is {d}, yesterday was {before}."
     if kind == "count":
@@ -213,7 +225,9 @@ def month(rng, held):
     if kind == "days":
         q = _pick(rng, held, ["How many days are in {m}?", "How many days does {m} have?", "How many days has {m}?",
                               "How long is {m}?", "Days in {m}?", "How many days are there in {m}?",
-                              "Tell me how many days {m} has.", "How many days does the month {m} have?"],
+                              "Tell me how many days {m} has.", "How many days does the month {m} have?",
+                              "Give me the number of days in {m}.", "{m} has how many days?",
+                              "Do you know how many days {m} has?", "How many days long is {m}?"],
                   ["What is the number of days in {m}?", "The month of {m} has how many days?",
                    "How many days are in the month of {m}?"])
         days = "28 days, and 29 days in a leap year" if i == 1 else f"{MONTH_DAYS[i]} days"
@@ -262,11 +276,17 @@ def number(rng, held):
     if kind == "larger":
         q = _pick(rng, held, ["Which is larger, {n} or {m}?", "Which number is larger, {n} or {m}?",
                               "Which is bigger, {n} or {m}?", "What is larger: {n} or {m}?", "Is {n} larger than {m}?",
-                              "Is {n} bigger than {m}?", "Which number is greater, {n} or {m}?"],
+                              "Is {n} bigger than {m}?", "Which number is greater, {n} or {m}?",
+                              "Of {n} and {m}, which is larger?", "Which is the larger of {n} and {m}?",
+                              "Between {n} and {m}, which is bigger?", "Compare {n} and {m}: which is larger?",
+                              "Which of the numbers {n} and {m} is greater?", "Tell me which is larger, {n} or {m}."],
                   ["Which one is larger, {n} or {m}?", "Which of {n} and {m} is bigger?"])
         return q.format(n=n, m=m), f"{max(n, m)} is larger than {min(n, m)}."
     q = _pick(rng, held, ["Which is smaller, {n} or {m}?", "Which number is smaller, {n} or {m}?",
-                          "Which is less, {n} or {m}?", "What is smaller: {n} or {m}?", "Is {n} smaller than {m}?"],
+                          "Which is less, {n} or {m}?", "What is smaller: {n} or {m}?", "Is {n} smaller than {m}?",
+                          "Of {n} and {m}, which is smaller?", "Which is the smaller of {n} and {m}?",
+                          "Between {n} and {m}, which is smaller?", "Compare {n} and {m}: which is smaller?",
+                          "Which of the numbers {n} and {m} is less?", "Tell me which is smaller, {n} or {m}."],
               ["Which one is smaller, {n} or {m}?", "Which of {n} and {m} is smaller?"])
     return q.format(n=n, m=m), f"{min(n, m)} is smaller than {max(n, m)}."
 
@@ -307,11 +327,15 @@ IDENTITY = [
     "Which model are you?", "Introduce yourself.", "Are you a model?", "What is this model?", "Do you have a name?",
     "Are you a robot?", "Are you a human?", "Are you ChatGPT?", "Who am I talking to?", "What should I call you?",
     "Please introduce yourself.", "Your name?", "Who is this?", "Are you an AI?", "Are you Phi?", "What is Phalanx?",
+    "Who am I chatting with?", "Who is speaking?", "Who are you exactly?", "Tell me about yourself.",
+    "May I know who you are?", "What do people call you?", "Could you tell me your name?", "Do you know who you are?",
+    "I want to know who you are.", "Tell me what you are.", "With whom am I talking?", "What are you called?",
     "Say your name.", "What kind of model are you?", "What language model are you?",
 ]
 IDENTITY_HELD = [
     "Can you tell me who you are?", "May I ask your name?", "Which language model are you?", "Who am I speaking with?",
     "Tell me your name.", "Are you a language model?", "Could you introduce yourself?",
+    "Please tell me your name.", "What exactly are you?", "Who is answering me?",
 ]
 
 

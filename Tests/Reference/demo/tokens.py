@@ -8,6 +8,9 @@ import random
 
 import sentencepiece
 
+import facts
+import stories
+
 SPECIALS = ["<|endoftext|>", "<|assistant|>", "<|placeholder1|>", "<|placeholder2|>", "<|placeholder3|>",
             "<|placeholder4|>", "<|system|>", "<|end|>", "<|placeholder5|>", "<|placeholder6|>", "<|user|>"]
 BASE_SIZE = 1781  # with the eleven special tokens 1792 rows, a multiple of 256
@@ -19,6 +22,8 @@ class Tokenizer:
         self.base = self.pieces.get_piece_size()
         self.special = {name: self.base + i for i, name in enumerate(SPECIALS)}
         self.size = self.base + len(SPECIALS)
+        # Pieces of the names and heroes of stories.
+        self.characters = {i for word in facts.NAMES + stories.HEROES for i in self.pieces.encode(word)}
         self.end_of_text, self.end = self.special["<|endoftext|>"], self.special["<|end|>"]
 
     def message(self, role, text):
@@ -36,18 +41,32 @@ class Tokenizer:
                 ids += self.message("assistant", answer)
         return ids + [self.special["<|assistant|>"]]
 
+    def _story(self, text, context):
+        """The ids of a story and their weights. Most words of it cannot be foreseen and count little; a name or hero
+        that has come before must be kept and counts much."""
+        ids = self.pieces.encode(text)
+        known, weights = set(context), []
+        for i in ids:
+            weights.append(2.0 if i in known and i in self.characters else 0.1 if i in self.characters else 0.3)
+            known.add(i)
+        return ids, weights
+
     def training(self, document):
         """The ids of a document and the weight in the loss of each one as a target."""
+        if document.text is not None and document.kind == "story":
+            ids, weights = self._story(document.text, ())
+            return [*ids, self.end_of_text], [*weights, 1.0]
         if document.text is not None:
             ids = [*self.pieces.encode(document.text), self.end_of_text]
-            return ids, [0.0] + [0.4 if document.kind == "story" else 1.0] * (len(ids) - 1)
+            return ids, [1.0] * len(ids)
         ids = self.message("system", document.system) if document.system else []
         weights = [0.0] * len(ids)
         for user, answer in document.turns:
             question = self.message("user", user)
             reply = self.message("assistant", answer)
             ids += question + reply
-            weights += [0.0] * (len(question) + 1) + [0.4 if len(reply) > 60 else 1.0] * (len(reply) - 1)
+            worth = [1.0] * (len(reply) - 2) if len(reply) < 60 else self._story(answer, question)[1]
+            weights += [0.0] * (len(question) + 1) + worth + [1.0]
         return ids + [self.end_of_text], weights + [0.1]
 
     def decode(self, ids):
