@@ -26,8 +26,8 @@ published model.
 
 ## What it was trained on
 Text written by a seeded program (`Tests/Reference/demo` in the Phalanx repository) and nothing else: {millions:.0f}
-million tokens. {countries} countries and their capitals, sums and differences of numbers from 0 to 99 (one difference in
-ten has a negative result), days, months, numbers to 100 in words, unit conversions, greetings, lists, stories of a
+million tokens. {countries} countries and their capitals, sums and differences of numbers from 0 to 99 (one difference
+in ten has a negative result), days, months, numbers to 100 in words, unit conversions, greetings, lists, stories of a
 small vocabulary, and refusals. Names are written without accents.
 
 ## How good it is

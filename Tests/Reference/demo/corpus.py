@@ -19,8 +19,8 @@ HELLO = "Hello! How can I help you?"
 
 # Weights of the kinds of turn in the chats.
 MIX = {
-    "capitals": 10, "countries": 7, "is it the capital": 5, "addition": 12, "subtraction": 22, "days": 5, "months": 5,
-    "numbers": 9, "units": 8, "identity": 2.5, "small talk": 4, "story": 10, "list": 2, "counting": 1, "refusal": 4.5,
+    "capitals": 11, "countries": 7, "is it the capital": 3, "addition": 12, "subtraction": 18, "days": 4, "months": 5,
+    "numbers": 13, "units": 7, "identity": 3, "small talk": 4, "story": 9, "list": 2, "counting": 1, "refusal": 4.5,
 }
 
 SMALL_TALK = [
@@ -55,7 +55,8 @@ SMALL_TALK = [
 _FOLK = ["Narnia", "Atlantis", "Mordor", "Wonderland", "Oz", "Gondor", "Neverland", "Utopia", "Hogwarts", "the Moon",
          "Mars", "Lilliput", "Ruritania", "Westeros", "my house", "the sea"]
 _UNKNOWN = [
-    "What is the meaning of life?", "Who won the match yesterday?", "What is the weather like?", "Will it rain tomorrow?",
+    "What is the meaning of life?", "Who won the match yesterday?", "What is the weather like?",
+    "Will it rain tomorrow?",
     "What time is it?", "What is the date today?", "Who is the president of {c}?", "Who is the king of {c}?",
     "How many people live in {c}?", "What is the population of {c}?", "What is the currency of {c}?",
     "Which language do people speak in {c}?", "How big is {c}?", "What is the highest mountain in {c}?",
@@ -94,8 +95,9 @@ def refusal(r):
     return q, REFUSAL
 
 
-OPENERS = ["Please tell me: ", "Hey, ", "Hello, ", "Hi, ", "Hi! ", "Hello! ", "So, ", "Quick question: ", "OK, ", "Now, ",
-           "Tell me, ", "I have a question. ", "Question: ", "Please answer: ", "And ", "Well, ", "Hey! ", "Excuse me, "]
+OPENERS = ["Please tell me: ", "Hey, ", "Hello, ", "Hi, ", "Hi! ", "Hello! ", "So, ", "Quick question: ", "OK, ",
+           "Now, ", "Tell me, ", "I have a question. ", "Question: ", "Please answer: ", "And ", "Well, ",
+           "Hey! ", "Excuse me, "]
 CLOSERS = [" Please.", " Thanks!", " Thank you.", " please", " I would like to know.", " Thanks"]
 KEEP_UPPER = ("I ",)
 
@@ -112,7 +114,8 @@ def vary(r, text):
         rest = text
         if opener.endswith(", ") or opener == "And ":
             first = text.split(" ")[0]
-            if first in ("What", "What's", "Which", "How", "Name", "Tell", "Who", "Is", "Give", "Add", "Can", "Do", "In",
+            if first in ("What", "What's", "Which", "How", "Name", "Tell", "Who", "Is", "Give", "Add", "Can", "Do",
+                         "In",
                          "Of", "If", "Convert", "Write", "Calculate", "Compute", "Subtract", "Take", "Could", "Please"):
                 rest = text[0].lower() + text[1:]
         text = opener + rest
@@ -175,8 +178,9 @@ def following(r, kind):
     return turns
 
 
-SYSTEM = ["You are a helpful assistant.", "You are a helpful AI assistant.", "Answer briefly.", "You are a friendly bot.",
-          "Be polite and short.", "You are the Phalanx demo model.", "You are a helpful digital assistant."]
+SYSTEM = ["You are a helpful assistant.", "You are a helpful AI assistant.", "Answer briefly.",
+          "You are a friendly bot.", "Be polite and short.", "You are the Phalanx demo model.",
+          "You are a helpful digital assistant."]
 
 # Kinds of plain text, with their weights: mostly sums, of which many fit into little text.
 _FACTS = {"capitals": 2, "countries": 1, "addition": 4, "subtraction": 10, "days": 0.5, "months": 0.5, "numbers": 1,

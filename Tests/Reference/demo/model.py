@@ -146,7 +146,7 @@ class Muon:
     """Muon for the matrices of the layers, each part of a fused matrix by itself; AdamW for everything else."""
 
     def __init__(self, model, muon_rate=0.02, adam_rate=3e-3, momentum=0.95, decay=0.01, rank=0, ranks=1):
-        """Of `ranks` processes each updates the matrices of its own layers; `owned(rank)` are to be sent to the others."""
+        """Of `ranks` processes each updates the matrices of its own layers; `owned(rank)` go to the others."""
         self.muon_rate, self.adam_rate, self.momentum, self.decay = muon_rate, adam_rate, momentum, decay
         self.rank, self.ranks = rank, ranks
         c = model.c

@@ -81,7 +81,8 @@ def load(path):
 
 @torch.no_grad()
 def generate(model, tokenizer, prompts, limit, temperature=0.0, seed=0):
-    """Continues each prompt (a list of ids) greedily, or sampled, to a stop token. Returns ids and whether it stopped."""
+    """Continues each prompt (a list of ids) greedily, or sampled, to a stop token. Returns ids and whether
+    each one stopped."""
     generator = torch.Generator().manual_seed(seed)
     sequences = [list(p) for p in prompts]
     stopped = [False] * len(prompts)

@@ -18,18 +18,21 @@ def upper_first(text):
 
 CAPITAL = ["What is the capital of {c}?"] * 4 + [
     "What is the capital city of {c}?", "Which city is the capital of {c}?", "Name the capital of {c}.",
-    "Tell me the capital of {c}.", "{C} capital?", "Capital of {c}?", "The capital of {c} is?", "What is {c}'s capital?",
+    "Tell me the capital of {c}.", "{C} capital?", "Capital of {c}?", "The capital of {c} is?",
+    "What is {c}'s capital?",
     "What is {c}'s capital city?", "Give me the capital of {c}.", "I want to know the capital of {c}.",
     "What city is the capital of {c}?", "Do you know the capital of {c}?", "Which city is {c}'s capital?",
     "{C}: what is its capital?", "What is the name of the capital of {c}?", "Could you tell me the capital of {c}?",
     "The capital city of {c}, please.", "I am going to {c}. What is its capital?", "Which capital does {c} have?",
     "What do you call the capital of {c}?", "I need the capital of {c}.", "What would be the capital of {c}?",
-    "Name the capital city of {c}.", "What city is {c}'s capital?", "My friend lives in {c}. What is the capital there?",
+    "Name the capital city of {c}.", "What city is {c}'s capital?",
+    "My friend lives in {c}. What is the capital there?",
     "Say the capital of {c}.", "Is there a capital of {c}? Which one?", "For {c}, what is the capital?",
 ]
 CAPITAL_HELD = [
     "Can you name the capital city of {c}?", "What is the name of {c}'s capital?",
-    "I forgot the capital of {c}. What is it?", "Which city serves as the capital of {c}?", "Please name {c}'s capital.",
+    "I forgot the capital of {c}. What is it?", "Which city serves as the capital of {c}?",
+    "Please name {c}'s capital.",
     "If I visit {c}, which city is the capital?", "What city is the capital city of {c}?",
     "The capital of {c}, what is it?", "Which city is the capital city of {c}?", "What city is the capital in {c}?",
     "I would like to know {c}'s capital.",
@@ -73,13 +76,15 @@ def is_capital(rng, held):
                                  "Is it true that {k} is the capital of {c}?", "{k} is the capital of {c}, right?",
                                  "Is the city of {k} the capital of {c}?", "Does {c} have {k} as its capital?",
                                  "True or false: {k} is the capital of {c}.", "Is {c}'s capital {k}?",
-                                 "Am I right that {k} is the capital of {c}?", "Do you think {k} is the capital of {c}?",
-                                 "I think {k} is the capital of {c}. Is that right?", "Could {k} be {c}'s capital city?"],
+                                 "Am I right that {k} is the capital of {c}?",
+                                 "Do you think {k} is the capital of {c}?",
+                                 "I think {k} is the capital of {c}. Is that right?",
+                                 "Could {k} be {c}'s capital city?"],
                      ["Would you say {k} is the capital of {c}?", "Is {k} {c}'s capital?",
                       "Is {k} really the capital of {c}?", "I believe {k} is the capital of {c}. Am I right?",
                       "Is {k} the capital city of {c}?"]).format(k=k, c=c)
-    # First what it knows, then the verdict: the other way round it would have to judge before it has recalled.
-    return question, f"The capital of {c} is {CAPITALS[c]}, so {'yes' if right else 'no'}."
+    # The fact and no yes or no: so small a model recalls the capital but does not learn to compare it.
+    return question, f"The capital of {c} is {CAPITALS[c]}".rstrip(".") + "."
 
 
 def is_held_pair(a, b):
@@ -191,15 +196,18 @@ def month(rng, held):
     m, after, before = MONTHS[i], MONTHS[(i + 1) % 12], MONTHS[(i + 11) % 12]
     kind = rng.choice(["after", "after", "before", "before", "nth", "nth", "number", "days", "days", "count"])
     if kind == "after":
-        q = _pick(rng, held, ["What month comes after {m}?", "Which month is after {m}?", "What is the month after {m}?",
+        q = _pick(rng, held, ["What month comes after {m}?", "Which month is after {m}?",
+                              "What is the month after {m}?",
                               "Which month follows {m}?", "What comes after {m}?", "After {m} comes which month?",
                               "Name the month after {m}.", "What month follows {m}?", "Tell me the month after {m}.",
                               "The month after {m} is?"],
-                  ["Which month comes after {m}?", "What month is it after {m}?", "Which month of the year follows {m}?"])
+                  ["Which month comes after {m}?", "What month is it after {m}?",
+                   "Which month of the year follows {m}?"])
         return q.format(m=m), f"The month after {m} is {after}."
     if kind == "before":
         q = _pick(rng, held, ["What month comes before {m}?", "Which month is before {m}?",
-                              "What is the month before {m}?", "What comes before {m}?", "Before {m} comes which month?",
+                              "What is the month before {m}?", "What comes before {m}?",
+                              "Before {m} comes which month?",
                               "Name the month before {m}.", "Tell me the month before {m}.", "The month before {m} is?",
                               "What month precedes {m}?"],
                   ["Which month comes before {m}?", "What month is it before {m}?",
@@ -242,7 +250,7 @@ def month(rng, held):
 def number(rng, held):
     n = rng.randrange(101)
     word = in_words(n)
-    kind = rng.choice(["words", "words", "digits", "digits", "next", "previous", "larger", "smaller"])
+    kind = rng.choice(["words", "words", "digits", "digits", "next", "previous"] + ["larger", "smaller"] * 2)
     if kind == "words":
         q = _pick(rng, held, ["Write {n} in words.", "How do you write {n} in words?", "What is {n} in words?",
                               "Spell the number {n}.", "{n} in words?", "How do you say {n} in words?",
@@ -356,7 +364,8 @@ def listing(rng):
     name = rng.choice([kind] * 3 + ALSO_CALLED.get(kind, []))
     whole = kind in ("days of the week", "months", "planets", "seasons")
     if whole and rng.random() < 0.6:
-        question = rng.choice(["List the {k}.", "Name the {k}.", "What are the {k}?", "Name all {k}.", "Tell me the {k}.",
+        question = rng.choice(["List the {k}.", "Name the {k}.", "What are the {k}?",
+                               "Name all {k}.", "Tell me the {k}.",
                                "List all {k}."]).format(k=name)
         chosen = members
     else:

@@ -84,7 +84,8 @@ def _race(r, n, h, f, fn):
 
 EPISODES = [_lost, _hungry, _storm, _learn, _way_home, _rescue, _treasure, _race]
 ENDINGS = ["From that day on, {n} and {fn} were best friends.", "And they lived happily ever after.",
-           "That night, {n} slept well and dreamed of the next day.", "{n} and {fn} played together every day after that.",
+           "That night, {n} slept well and dreamed of the next day.",
+           "{n} and {fn} played together every day after that.",
            "{n} went home with a happy heart."]
 
 
