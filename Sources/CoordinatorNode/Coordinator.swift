@@ -137,8 +137,10 @@ public actor Coordinator {
             reason = "\(error)"
         }
         links[id] = nil
-        perform(membership.handle(.disconnected(id, reason: reason), now: now))
-        pump()
+        if !isStopping {
+            perform(membership.handle(.disconnected(id, reason: reason), now: now))
+            pump()
+        }
         await link.close()
     }
 

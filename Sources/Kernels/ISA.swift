@@ -31,7 +31,7 @@ public enum ISA: String, CaseIterable, Sendable, CustomStringConvertible {
     }
 
     /// What a value of `PHALANX_ISA` asks for.
-    static func wanted(_ value: String) throws(KernelsError) -> ISA {
+    package static func wanted(_ value: String) throws(KernelsError) -> ISA {
         var code = PHALANX_ISA_SCALAR
         guard unsafe phalanx_isa_wanted(value, &code) else {
             let usable = allCases.filter(\.isAvailable).map(\.rawValue).joined(separator: ", ")

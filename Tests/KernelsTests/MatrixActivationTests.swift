@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Kernels
+import Kernels
 
 @Suite struct MatrixActivationTests {
     /// The parts of a row of int8 blocks, taken from its bytes (see phalanx_matrix.h).

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Kernels
+import Kernels
 
 /// Pins the bits of products, so that no change of the arithmetic goes by without a new `numericsVersion`.
 @Suite struct MatrixNumericsTests {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Kernels
+import Kernels
 
 @Suite struct MatrixProductTests {
     static let available = ISA.allCases.filter(\.isAvailable)

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import Kernels
+import Kernels
 
 @Suite struct WeightFormatTests {
     /// A row of random blocks and the numbers that gguf's reference makes of it.

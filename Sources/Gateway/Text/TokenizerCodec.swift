@@ -16,8 +16,9 @@ struct TokenizerCodec: TextCodec {
         }
     }
 
+    /// A completion's prompt may be written in the model's own format, so its special tokens count (as in vLLM).
     func encode(_ text: String, addingBeginning: Bool) throws -> [Int32] {
-        tokenizer.encode(text, parseSpecial: false, addBOS: addingBeginning && tokenizer.addsBOS)
+        tokenizer.encode(text, parseSpecial: true, addBOS: addingBeginning && tokenizer.addsBOS)
     }
 
     func encode(chat turns: [ChatTurn]) throws -> [Int32] {

@@ -53,7 +53,8 @@ struct ChatCommand: AsyncParsableCommand {
                 engine: cluster.coordinator, host: "127.0.0.1", port: 0, logs: logs)
             let serving = Task { try await gateway.service.run() }
             defer { serving.cancel() }
-            try await talk(through: GatewayClient(url: try await gateway.url()))
+            guard let url = try? await gateway.url() else { return try await serving.value }
+            try await talk(through: GatewayClient(url: url))
         } catch {
             await cluster.stop()
             throw error

@@ -31,14 +31,17 @@ final class LocalCluster: Sendable {
         self.coordinator = coordinator
         self.coordinatorPort = port
         serving = Task { try await coordinator.run() }
-        workers = try Self.startWorkers(
-            count: workerCount, port: port, resources: resources, logLevel: logs.logLevel.rawValue)
+        workers = try await Self.startWorkers(
+            count: workerCount, coordinator: coordinator, port: port, resources: resources,
+            logLevel: logs.logLevel.rawValue)
     }
 
     /// The cores and the memory are divided among the workers, since pinned threads must not meet.
+    ///
+    /// One starts after the other has joined, so that the first one gets the first layers.
     private static func startWorkers(
-        count: Int, port: Int, resources: ResourceOptions, logLevel: String
-    ) throws -> [WorkerProcess] {
+        count: Int, coordinator: Coordinator, port: Int, resources: ResourceOptions, logLevel: String
+    ) async throws -> [WorkerProcess] {
         let machine = Machine.detect()
         let threadCount = resources.threadCount(of: machine)
         let memoryByteCount = resources.memoryByteCount(of: machine)
@@ -48,12 +51,15 @@ final class LocalCluster: Sendable {
             let first = index * threadCount / count
             let end = max((index + 1) * threadCount / count, first + 1)
             let isDivisible = threadCount >= count && threadCount <= processors.count
-            workers.append(
-                try WorkerProcess(
-                    WorkerProcess.Settings(
-                        name: "worker-\(index)", coordinatorPort: port, threadCount: end - first,
-                        processors: isDivisible ? Array(processors[first..<end]) : nil,
-                        memoryByteCount: memoryByteCount / count, logLevel: logLevel)))
+            let worker = try WorkerProcess(
+                WorkerProcess.Settings(
+                    name: "worker-\(index)", coordinatorPort: port, threadCount: end - first,
+                    processors: isDivisible ? Array(processors[first..<end]) : nil,
+                    memoryByteCount: memoryByteCount / count, logLevel: logLevel))
+            workers.append(worker)
+            while worker.ending == nil, try await coordinator.status().workers.count < workers.count {
+                try await Task.sleep(for: .milliseconds(5))
+            }
         }
         return workers
     }

@@ -23,6 +23,9 @@ enum Serving {
         }
     }
 
+    /// How long answers on their way may still take after a signal; then they are cut off.
+    private static let longestFarewell = Duration.seconds(10)
+
     static func gateway(engine: any Engine, host: String, port: Int, logs: LogOptions) async throws -> GatewayHandle {
         let (bound, continuation) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(1))
         let server = GatewayServer(
@@ -31,16 +34,21 @@ enum Serving {
         ) { port in
             continuation.yield("http://\(host.contains(":") ? "[\(host)]" : host):\(port)")
         }
-        return GatewayHandle(service: server, bound: bound)
+        let service = TaskService(stopsGracefully: true) {
+            // Whoever waits for the address must not wait for a gateway that could not listen.
+            defer { continuation.finish() }
+            try await server.run()
+        }
+        return GatewayHandle(service: service, bound: bound)
     }
 
     /// Runs the services until SIGTERM or SIGINT; the first one that fails ends them all, and its error is thrown.
     static func run(_ services: [any Service], logger: Logger) async throws {
-        let group = ServiceGroup(
-            configuration: ServiceGroupConfiguration(
-                services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-        try await group.run()
+        var configuration = ServiceGroupConfiguration(
+            services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        configuration.maximumGracefulShutdownDuration = longestFarewell
+        try await ServiceGroup(configuration: configuration).run()
     }
 
     /// Waits for the end of the task.
