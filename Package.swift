@@ -71,7 +71,7 @@ let package = Package(
         module("HTTP2", ["CNghttp2"]),
         // Floor 2
         module("Wire", ["Inference", "CWire", "CProtobufC"]),
-        module("Checkpoint", ["Host", "Kernels", "Tokenization", crypto]),
+        module("Checkpoint", ["Host", "Tokenization", crypto]),
         module("Cluster", ["Inference"]),
         module("Scheduling", ["Inference"]),
         // Floor 3
@@ -90,7 +90,7 @@ let package = Package(
             "CoordinatorNode",
             [
                 "Cluster", "Scheduling", "Tokenization", "Transport", "Wire", "Inference", "Checkpoint", "Host",
-                "Kernels", "CoordinatorClient", crypto, logging,
+                "Kernels", "CoordinatorClient", logging,
             ]),
         module("Terminal", ["Inference"]),
         // Floor 6

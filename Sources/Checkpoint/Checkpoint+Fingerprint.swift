@@ -12,7 +12,7 @@ extension Checkpoint {
     ///
     /// - Throws: `CheckpointError` when a file cannot be read.
     public func fingerprint() throws(CheckpointError) -> String {
-        var hash = SHA256()
+        var hash = ContentHash()
         hash.update("phalanx checkpoint 1")
         try hashDescription(into: &hash)
         do {
@@ -29,7 +29,7 @@ extension Checkpoint {
         return hash.hexadecimal()
     }
 
-    private func hashDescription(into hash: inout SHA256) throws(CheckpointError) {
+    private func hashDescription(into hash: inout ContentHash) throws(CheckpointError) {
         switch source {
         case .gguf(let tensors):
             for gguf in tensors.files {
@@ -55,7 +55,7 @@ extension Checkpoint {
     ]
 }
 
-extension SHA256 {
+extension ContentHash {
     fileprivate mutating func update(sampling span: RawSpan) {
         let count = span.byteCount
         guard count > 64 << 10 else {

@@ -34,7 +34,7 @@ public struct CoordinatorConfiguration: Sendable {
         modelPath: String, modelAlias: String, contextLength: Int? = nil, kvType: KVType = .f16,
         chunkRowCount: Int = 256, split: [Int]? = nil, forcesLongRope: Bool = false, bindHost: String = "127.0.0.1",
         bindPort: Int = 7070, minimumWorkerCount: Int = 1, waitingRequestLimit: Int = 256,
-        requestTimeoutMilliseconds: Int? = nil, heartbeatMilliseconds: Int = 1000, silenceMilliseconds: Int = 5000,
+        requestTimeoutMilliseconds: Int? = nil, heartbeatMilliseconds: Int = 250, silenceMilliseconds: Int = 5000,
         outageMilliseconds: Int = 30000
     ) {
         self.modelPath = modelPath

@@ -1,6 +1,5 @@
 import Checkpoint
 import Cluster
-import Crypto
 import Foundation
 import Inference
 import Kernels
@@ -28,10 +27,8 @@ struct ServedModel: Sendable {
         }
         let definition = try checkpoint.tokenizerDefinition()
         let encoded = definition.encoded()
-        let hash = SHA256.hash(data: encoded).map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.count == 2 ? digits : "0" + digits
-        }
+        var hash = ContentHash()
+        hash.update(encoded)
         let fingerprint = try checkpoint.fingerprint()
         self.model = model
         modelPath = configuration.modelPath
@@ -43,7 +40,8 @@ struct ServedModel: Sendable {
             contextLength: contextLength, vocabularySize: min(definition.vocabularySize, model.vocabularySize),
             layerCount: model.layerCount, parameterCount: checkpoint.parameterCount,
             endOfSequenceTokens: Self.endTokens(model, definition),
-            tokenizerHash: hash.joined(), createdSeconds: Int(Date().timeIntervalSince1970), card: checkpoint.modelCard)
+            tokenizerHash: hash.hexadecimal(), createdSeconds: Int(Date().timeIntervalSince1970),
+            card: checkpoint.modelCard)
     }
 
     /// The union of what the configuration and the tokenizer name.

@@ -25,7 +25,8 @@ public struct WorkerConfiguration: Sendable {
 
     public init(
         coordinatorHost: String, coordinatorPort: Int, bindHost: String, bindPort: Int, advertisedHost: String,
-        node: NodeID, processID: Int, threadCount: Int, processors: [Int]?, memoryByteCount: Int, bytesPerSecond: Double,
+        node: NodeID, processID: Int, threadCount: Int, processors: [Int]?, memoryByteCount: Int,
+        bytesPerSecond: Double,
         modelPath: String?
     ) {
         self.coordinatorHost = coordinatorHost

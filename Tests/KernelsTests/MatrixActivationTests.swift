@@ -1,7 +1,6 @@
 import Foundation
-import Testing
-
 import Kernels
+import Testing
 
 @Suite struct MatrixActivationTests {
     /// The parts of a row of int8 blocks, taken from its bytes (see phalanx_matrix.h).

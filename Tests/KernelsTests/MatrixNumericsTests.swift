@@ -1,6 +1,5 @@
-import Testing
-
 import Kernels
+import Testing
 
 /// Pins the bits of products, so that no change of the arithmetic goes by without a new `numericsVersion`.
 @Suite struct MatrixNumericsTests {

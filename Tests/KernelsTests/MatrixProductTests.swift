@@ -1,7 +1,6 @@
 import Foundation
-import Testing
-
 import Kernels
+import Testing
 
 @Suite struct MatrixProductTests {
     static let available = ISA.allCases.filter(\.isAvailable)

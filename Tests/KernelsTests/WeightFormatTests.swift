@@ -1,8 +1,7 @@
 import Foundation
+import Kernels
 import TestSupport
 import Testing
-
-import Kernels
 
 @Suite struct WeightFormatTests {
     /// A row of random blocks and the numbers that gguf's reference makes of it.

@@ -98,7 +98,7 @@ import Testing
             _ = try await coordinator.answer(request("work"))
             let status = try await coordinator.status()
             #expect(status.state == .ready)
-            #expect(status.workers.map { $0.layers?.first } .first == 0)
+            #expect(status.workers.map { $0.layers?.first }.first == 0)
             #expect(status.workers.compactMap(\.layers).reduce(0) { $0 + $1.count } == status.model.layerCount)
             #expect(status.workers.allSatisfy { $0.memoryByteCount > 0 && $0.state == .ready })
             #expect(status.generatedTokenCount >= 4)

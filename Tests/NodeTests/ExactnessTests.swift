@@ -52,7 +52,8 @@ import Testing
         #expect(reference[0].promptScores.count == prompt.count - 1)
         var arrangements = [
             Arrangement(workerCount: 2), Arrangement(threadCount: 2), Arrangement(workerCount: layerCount),
-            Arrangement(chunkRowCount: 1), Arrangement(chunkRowCount: 7), Arrangement(workerCount: 2, chunkRowCount: 64),
+            Arrangement(chunkRowCount: 1), Arrangement(chunkRowCount: 7),
+            Arrangement(workerCount: 2, chunkRowCount: 64),
             Arrangement(workerCount: 2, threadCount: 2, chunkRowCount: 7),
         ]
         if layerCount >= 3 {

@@ -9,7 +9,7 @@ struct SilentPeerTests {
         var limits = TransportLimits()
         limits.keepaliveInterval = .milliseconds(100)
         limits.keepaliveTimeout = .milliseconds(200)
-        limits.handshakeTimeout = .milliseconds(300)
+        limits.handshakeTimeout = .seconds(1)
         return limits
     }
 

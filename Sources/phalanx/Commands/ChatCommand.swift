@@ -12,7 +12,9 @@ struct ChatCommand: AsyncParsableCommand {
     @Option(help: "The gateway's address (default: http://127.0.0.1:8080, unless --model is given).")
     var url: String?
 
-    @Option(name: .shortAndLong, help: "Start a cluster on this machine for a GGUF file, a Hugging Face directory or \"demo\".")
+    @Option(
+        name: .shortAndLong,
+        help: "Start a cluster on this machine for a GGUF file, a Hugging Face directory or \"demo\".")
     var model: String?
 
     @Option(name: .shortAndLong, help: "Worker processes to start with --model.")

@@ -34,7 +34,9 @@ struct GatewayCommand: AsyncParsableCommand {
             port: coordinator.port, logger: logs.logger("phalanx.gateway"))
         let gateway = try await Serving.gateway(engine: engine, host: host, port: port, logs: logs)
         let announcement = TaskService {
-            note("Gateway at \(try await gateway.url())/v1 for the coordinator at \(coordinator.host):\(coordinator.port).")
+            note(
+                "Gateway at \(try await gateway.url())/v1 for the coordinator at \(coordinator.host):\(coordinator.port)."
+            )
             try await Serving.untilCancelled()
         }
         try await Serving.run([gateway.service, announcement], logger: logs.logger("phalanx"))

@@ -29,7 +29,8 @@ struct GenerateCommand: AsyncParsableCommand {
     @Flag(help: "The prompt is a message of a user: wrap it in the model's chat template.")
     var chat = false
 
-    @Option(name: [.customShort("n"), .long], help: "The most tokens to generate (default: to the end of the context).")
+    @Option(
+        name: [.customShort("n"), .long], help: "The most tokens to generate (default: to the end of the context).")
     var maxTokens: Int?
 
     @Option(help: "Report log-probabilities of prompt and answer, with the K likeliest tokens per position.")

@@ -70,7 +70,9 @@ struct InspectCommand: ParsableCommand {
             "attention heads", "\(model.headCount) of \(model.headDimension), \(model.kvHeadCount) for keys and values",
         ])
         table.add(["feed-forward size", "\(model.feedForwardSize)"])
-        table.add(["vocabulary", "\(model.vocabularySize)\(model.tiedEmbeddings ? ", head tied to the embedding" : "")"])
+        table.add([
+            "vocabulary", "\(model.vocabularySize)\(model.tiedEmbeddings ? ", head tied to the embedding" : "")",
+        ])
         table.add(["context", context(model)])
         table.add(["sliding window", model.slidingWindow.map { "\($0)" } ?? "none"])
         table.add(["rotary dimension", "\(model.rotaryDimension) of \(model.headDimension), base \(model.ropeTheta)"])

@@ -32,7 +32,8 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "The worker's name, unique in the cluster (default: host name and process id).")
     var name: String?
 
-    @Option(name: .shortAndLong, help: "This machine's copy of the model (default: the path that the coordinator names).")
+    @Option(
+        name: .shortAndLong, help: "This machine's copy of the model (default: the path that the coordinator names).")
     var model: String?
 
     @OptionGroup var resources: ResourceOptions
@@ -80,7 +81,8 @@ struct WorkerCommand: AsyncParsableCommand {
             configuration: ServiceGroupConfiguration(
                 services: [
                     .init(
-                        service: TaskService { try await worker.run() }, successTerminationBehavior: .gracefullyShutdownGroup)
+                        service: TaskService { try await worker.run() },
+                        successTerminationBehavior: .gracefullyShutdownGroup)
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()

@@ -25,7 +25,9 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "The name that clients use for the model (default: the file's name).")
     var modelAlias: String?
 
-    @Option(name: [.customShort("c"), .long], help: "The most tokens, prompt and answer together (default: as trained, at most what fits).")
+    @Option(
+        name: [.customShort("c"), .long],
+        help: "The most tokens, prompt and answer together (default: as trained, at most what fits).")
     var ctxSize: Int?
 
     @Option(help: "How keys and values are stored: f16 or f32.")

@@ -118,7 +118,8 @@ struct GatewayClient: Sendable {
             response = try await HTTPClient.shared.execute(request, timeout: timeout)
         } catch {
             throw CommandError(
-                "no gateway answers at \(base): \(error). Start one with: phalanx up --model demo, or name it with --url")
+                "no gateway answers at \(base): \(error). Start one with: phalanx up --model demo, or name it with --url"
+            )
         }
         guard response.status == .ok else {
             let body = try await response.body.collect(upTo: Self.statusLimit)

@@ -2,7 +2,7 @@ import Checkpoint
 import Testing
 
 /// The vectors of FIPS 180-4's examples (NIST, "SHA256.pdf") and the million of its predecessor.
-@Suite struct SHA256Tests {
+@Suite struct ContentHashTests {
     @Test(
         arguments: [
             ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
@@ -17,10 +17,10 @@ import Testing
             ),
         ])
     func `published vectors come out`(text: String, expected: String) {
-        var whole = SHA256()
+        var whole = ContentHash()
         whole.update(text.utf8)
         #expect(whole.hexadecimal() == expected)
-        var pieces = SHA256()
+        var pieces = ContentHash()
         let bytes = Array(text.utf8)
         var start = 0
         while start < bytes.count {
