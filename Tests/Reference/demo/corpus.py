@@ -19,8 +19,8 @@ HELLO = "Hello! How can I help you?"
 
 # Weights of the kinds of turn in the chats.
 MIX = {
-    "capitals": 11, "countries": 7, "is it the capital": 3, "addition": 12, "subtraction": 18, "days": 4, "months": 5,
-    "numbers": 13, "units": 7, "identity": 3, "small talk": 4, "story": 9, "list": 2, "counting": 1, "refusal": 4.5,
+    "capitals": 10, "countries": 6, "is it the capital": 3, "addition": 10, "subtraction": 18, "days": 4, "months": 5,
+    "numbers": 14, "units": 6, "identity": 4, "small talk": 8, "story": 9, "list": 2, "counting": 1, "refusal": 6,
 }
 
 SMALL_TALK = [
@@ -141,7 +141,7 @@ def turn(r, kind):
     elif kind == "small talk":
         asked, a = r.choice(SMALL_TALK)
         q = r.choice(asked)
-        return (q.lower() if r.random() < 0.15 else q), a
+        return (q.lower().rstrip("!.?") if r.random() < 0.3 else q), a
     elif kind == "story":
         q, a = stories.request(r)
     elif kind == "list":

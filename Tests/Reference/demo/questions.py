@@ -338,12 +338,13 @@ IDENTITY = [
     "Who am I chatting with?", "Who is speaking?", "Who are you exactly?", "Tell me about yourself.",
     "May I know who you are?", "What do people call you?", "Could you tell me your name?", "Do you know who you are?",
     "I want to know who you are.", "Tell me what you are.", "With whom am I talking?", "What are you called?",
+    "Who is talking to me?", "Who is there?", "Who am I writing to?", "Who is helping me?", "What's your name?",
     "Say your name.", "What kind of model are you?", "What language model are you?",
 ]
 IDENTITY_HELD = [
     "Can you tell me who you are?", "May I ask your name?", "Which language model are you?", "Who am I speaking with?",
-    "Tell me your name.", "Are you a language model?", "Could you introduce yourself?",
-    "Please tell me your name.", "What exactly are you?", "Who is answering me?",
+    "Are you a language model?", "Could you introduce yourself?",
+    "What exactly are you?", "Who is answering me?",
 ]
 
 

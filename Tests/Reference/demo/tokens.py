@@ -42,12 +42,12 @@ class Tokenizer:
         return ids + [self.special["<|assistant|>"]]
 
     def _story(self, text, context):
-        """The ids of a story and their weights. Most words of it cannot be foreseen and count little; a name or hero
+        """The ids of a story and their weights. Many words of it cannot be foreseen and count less; a name or hero
         that has come before must be kept and counts much."""
         ids = self.pieces.encode(text)
         known, weights = set(context), []
         for i in ids:
-            weights.append(2.0 if i in known and i in self.characters else 0.1 if i in self.characters else 0.3)
+            weights.append(2.0 if i in known and i in self.characters else 0.5)
             known.add(i)
         return ids, weights
 
