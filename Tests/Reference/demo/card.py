@@ -33,6 +33,9 @@ small vocabulary, and refusals. Names are written without accents.
 ## How good it is
 Greedy answers of these quantised weights to {count} questions of each kind, in phrasings that never occur in training;
 for sums also with pairs of numbers that never occur. An answer counts only if the whole text is right.
+The held-out phrasings were looked at during training, and other phrasings were added to the training text for kinds
+that lagged; so a phrasing of your own may do somewhat worse. "Is it the capital" counts the stated fact; there is no
+yes or no.
 
 | kind of question | right |
 |---|---|
@@ -41,6 +44,7 @@ for sums also with pairs of numbers that never occur. An answer counts only if t
 ## Limits
 - It knows only what is listed above. It is taught to decline other questions, but may instead answer wrongly and
   with confidence.
+- It may give a real country's capital when asked for that of a country that does not exist.
 - It adds and subtracts whole numbers up to 99, two at a time; it cannot multiply or divide, and has no sense of larger
   numbers.
 - Capitals are as of 2025; for countries with several it names one. It understands English only.

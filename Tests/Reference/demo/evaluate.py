@@ -99,13 +99,13 @@ def main():
     r = random.Random(options.seed)
     unknown, wishes = open_questions(r, min(options.count, 100))
     replies = engine.ask(unknown, 48)
-    figures["declines what it cannot know"] = sum(t == corpus.REFUSAL for t, _ in replies) / len(replies)
+    figures["declines made-up countries, asked as in training"] = sum(t == corpus.REFUSAL for t, _ in replies) / len(replies)
     replies = engine.ask(wishes, 300)
     figures["stories about the hero asked for that end"] = sum(
         reason == "stop" and wish.split()[-1].rstrip(".") in text for wish, (text, reason) in zip(wishes, replies)
     ) / len(replies)
     for name in list(figures)[-3:]:
-        print(f"{name:42} {100 * figures[name]:6.1f} %")
+        print(f"{name:50} {100 * figures[name]:6.1f} %")
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump({name: round(value, 4) for name, value in figures.items()}, file, indent=1)
