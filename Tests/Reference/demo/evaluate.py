@@ -99,7 +99,8 @@ def main():
     r = random.Random(options.seed)
     unknown, wishes = open_questions(r, min(options.count, 100))
     replies = engine.ask(unknown, 48)
-    figures["declines made-up countries, asked as in training"] = sum(t == corpus.REFUSAL for t, _ in replies) / len(replies)
+    declined = sum(text == corpus.REFUSAL for text, _ in replies) / len(replies)
+    figures["declines made-up countries, asked as in training"] = declined
     replies = engine.ask(wishes, 300)
     figures["stories about the hero asked for that end"] = sum(
         reason == "stop" and wish.split()[-1].rstrip(".") in text for wish, (text, reason) in zip(wishes, replies)
