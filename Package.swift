@@ -102,7 +102,7 @@ let package = Package(
                 lifecycle, signals,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            resources: [.copy("Resources/demo.gguf")], swiftSettings: settings),
+            exclude: ["Resources/demo.card.md"], resources: [.copy("Resources/demo.gguf")], swiftSettings: settings),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         tests("House"),
