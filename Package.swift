@@ -125,7 +125,9 @@ let package = Package(
         tests("Terminal", ["Terminal", "Inference"]),
         tests(
             "Node",
-            ["CoordinatorNode", "WorkerNode", "CoordinatorClient", "Transport", "Inference", "Checkpoint", logging]),
+            [
+                "CoordinatorNode", "WorkerNode", "Transport", "Inference", "Checkpoint", "Tokenization", logging,
+            ]),
         tests("CommandLine", ["phalanx"]),
     ],
     swiftLanguageModes: [.v6]

@@ -83,6 +83,26 @@ import Testing
         }
     }
 
+    @Test func `a stream goes on with the same tokens when a worker is lost`() async throws {
+        var cluster = demo
+        cluster.workerCount = 3
+        let request = request("long", maxTokens: 300)
+        let undisturbed = try await cluster.run { try await $0.answer(request) }
+        let disturbed = try await cluster.run { coordinator, workers in
+            var ids: [Int32] = []
+            for try await event in try await coordinator.generate(request).events {
+                guard case .token(_, let token) = event else { continue }
+                ids.append(token.token)
+                if ids.count == 20 { workers[1].cancel() }
+            }
+            let status = try await coordinator.status()
+            #expect(status.workers.filter { $0.layers != nil }.count == 2)
+            #expect(status.epoch.plan > 1)
+            return ids
+        }
+        #expect(disturbed == undisturbed.ids)
+    }
+
     @Test func `a model that does not fit is refused with the numbers`() async throws {
         var cluster = demo
         cluster.memoryByteCount = 1 << 20

@@ -22,6 +22,13 @@ struct TestCluster {
 
     /// Starts the cluster, waits until it serves, runs `body` and stops everything.
     func run<Result: Sendable>(_ body: @Sendable (Coordinator) async throws -> Result) async throws -> Result {
+        try await run { coordinator, _ in try await body(coordinator) }
+    }
+
+    /// The same; `body` also gets the workers' tasks, to end some of them.
+    func run<Result: Sendable>(
+        _ body: @Sendable (Coordinator, [Task<Void, any Error>]) async throws -> Result
+    ) async throws -> Result {
         var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         logger.logLevel = .critical
         let transport = LocalTransport()
@@ -32,18 +39,25 @@ struct TestCluster {
                 minimumWorkerCount: workerCount, heartbeatMilliseconds: 500, silenceMilliseconds: 30000),
             transport: transport, logger: logger)
         _ = try await coordinator.start()
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await coordinator.run() }
-            for index in 0..<workerCount {
-                let worker = self.worker(index, transport: transport, logger: logger)
-                group.addTask { try await worker.run() }
-            }
-            try await waitUntilReady(coordinator)
-            let result = try await body(coordinator)
-            group.cancelAll()
-            while let _ = await group.nextResult() {}
-            return result
+        let serving = Task { try await coordinator.run() }
+        let workers = (0..<workerCount).map { index in
+            let worker = worker(index, transport: transport, logger: logger)
+            return Task { try await worker.run() }
         }
+        do {
+            try await waitUntilReady(coordinator)
+            let result = try await body(coordinator, workers)
+            await stop(serving, workers)
+            return result
+        } catch {
+            await stop(serving, workers)
+            throw error
+        }
+    }
+
+    private func stop(_ serving: Task<Void, any Error>, _ workers: [Task<Void, any Error>]) async {
+        for task in workers + [serving] { task.cancel() }
+        for task in workers + [serving] { _ = await task.result }
     }
 
     func worker(_ index: Int, transport: any RPCTransport, logger: Logger) -> Worker {

@@ -6,6 +6,7 @@ struct ReadyFile: Encodable {
     struct Worker: Encodable {
         let id: String
         let pid: Int
+        let address: String
         let layers: [Int]
     }
 
@@ -22,7 +23,7 @@ struct ReadyFile: Encodable {
         model = status.model.id
         workers = status.workers.map { worker in
             Worker(
-                id: worker.id.rawValue, pid: worker.processID,
+                id: worker.id.rawValue, pid: worker.processID, address: worker.address,
                 layers: worker.layers.map { Array($0.first..<$0.end) } ?? [])
         }
     }
