@@ -12,7 +12,7 @@ actor ForwardLink {
     private let next: NodeAddress
     private let keptCount: Int
     private let logger: Logger
-    /// Called once, when the next stage cannot be reached for `patience`.
+    /// Called once, when the next stage cannot be reached for `patience` or the link breaks again and again.
     private let onFailure: @Sendable (String) -> Void
 
     private var connection: (any RPCConnection)?
@@ -27,6 +27,11 @@ actor ForwardLink {
     private var droppedCount = 0
     private var sentCount = 0
 
+    /// When the link broke, within the last `patience`.
+    private var breaks: [ContinuousClock.Instant] = []
+
+    /// A link that breaks more often within `patience` is not mended again.
+    private static let breakLimit = 5
     private static let connectTimeout = Duration.seconds(2)
     private static let patience = Duration.seconds(10)
     private static let pause = Duration.milliseconds(100)
@@ -122,6 +127,12 @@ actor ForwardLink {
         guard !isClosed, !isMending, generation == self.generation else { return }
         isMending = true
         stream = nil
+        let now = ContinuousClock.now
+        breaks = breaks.filter { $0.advanced(by: Self.patience) > now } + [now]
+        guard breaks.count <= Self.breakLimit else {
+            onFailure("the link to the next stage, \(next), broke \(breaks.count) times in a row, at last: \(error)")
+            return
+        }
         logger.warning("The link to the next stage broke", metadata: ["next": "\(next)", "error": "\(error)"])
         Task { await self.reconnect(firstError: error) }
     }

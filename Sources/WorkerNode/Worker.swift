@@ -67,7 +67,11 @@ public actor Worker {
                 let isDismissed = try await join(port: port) { pause = Self.firstPause }
                 if isDismissed { return }
                 logger.warning("The coordinator went away; joining again")
-            } catch let error as RPCError {
+            } catch let error as WorkerError {
+                throw error
+            } catch let error as CancellationError {
+                throw error
+            } catch {
                 logger.warning(
                     "Cannot join the coordinator; trying again",
                     metadata: [
