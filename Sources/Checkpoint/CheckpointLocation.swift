@@ -41,7 +41,9 @@ enum CheckpointLocation {
         guard let only = candidates.first else {
             throw CheckpointError(
                 code: .notFound, path: directory.path,
-                message: "holds neither config.json nor a GGUF file; name a model")
+                message: names.contains("adapter_config.json")
+                    ? "is a LoRA adapter, which is not supported yet; name the base model or merge the adapter into it"
+                    : "holds neither config.json nor a GGUF file; name a model")
         }
         guard candidates.count == 1 else {
             throw CheckpointError(

@@ -93,7 +93,7 @@ public struct Membership: Sendable {
             directives.append(.close(stream, reason: problem))
             return
         }
-        // The same worker again, before its old stream was seen to end.
+        // The same worker again, before its old stream was seen to end; another one of this name was refused.
         if let old = workers[hello.node] {
             directives.append(.close(old.stream, reason: "worker \(hello.node) joined again on another connection"))
             lose(old.stream, "joined again", now: now)
@@ -110,6 +110,15 @@ public struct Membership: Sendable {
 
     private func refusal(_ hello: WorkerHello, _ stream: ControlStreamID) -> String? {
         if let node = nodes[stream] { return "a second hello on the stream of worker \(node)" }
+        if hello.host.isEmpty || !(1...65535).contains(hello.port) {
+            return "worker \(hello.node) names no address that others can dial (\(hello.host):\(hello.port))"
+        }
+        if let other = workers[hello.node]?.hello,
+            (other.processID, other.host) != (hello.processID, hello.host)
+        {
+            return "another worker named \(hello.node) is here already (process \(other.processID) at \(other.host)); "
+                + "give this one another --name"
+        }
         if hello.node.rawValue.isEmpty { return "the worker has an empty name" }
         if hello.protocolVersion != ProtocolVersion.current {
             return "worker \(hello.node) speaks protocol version \(hello.protocolVersion), this coordinator "

@@ -95,7 +95,7 @@ public final class RemoteEngine: Engine {
             return (stream, stream.messages)
         }
         do {
-            try await awaitAcceptance(messages)
+            try await awaitAcceptance(messages, of: stream)
         } catch {
             stream.cancel(RPCError(.cancelled, "the request was given up"))
             throw engineError(error)
@@ -103,7 +103,12 @@ public final class RemoteEngine: Engine {
         return forward(stream, messages)
     }
 
-    private func awaitAcceptance(_ messages: RPCMessages) async throws {
+    private func awaitAcceptance(_ messages: RPCMessages, of stream: any RPCStream) async throws {
+        let patience = Task {
+            try await Task.sleep(for: Self.answerTimeout)
+            stream.cancel(RPCError(.deadlineExceeded, "the coordinator did not take the request in time"))
+        }
+        defer { patience.cancel() }
         var iterator = messages.makeAsyncIterator()
         guard let first = try await iterator.next() else {
             throw WireError("EngineReply", "the call ended before the request was taken")

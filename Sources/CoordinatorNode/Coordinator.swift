@@ -35,6 +35,11 @@ public actor Coordinator {
     private let clock = ContinuousClock()
     private let began: ContinuousClock.Instant
 
+    /// When `tick` last ran, and how long the process stood still in all.
+    private var lastTickMilliseconds = 0.0
+    private var stoppedMilliseconds = 0.0
+
+    private static let stallMilliseconds = 1000.0
     private static let tickPause = Duration.milliseconds(100)
     private static let helloPatience = Duration.seconds(5)
 
@@ -93,22 +98,33 @@ public actor Coordinator {
         scheduler.failAll(EngineError(code: .unavailable, message: "the coordinator is shutting down"))
         deliverEvents()
         for link in links.values {
-            link.send(.shutdown(reason: "the coordinator is shutting down"))
+            if configuration.dismissesWorkers {
+                link.send(.shutdown(reason: "the coordinator is shutting down"))
+            }
             await link.close()
         }
         await listener?.shutdown(grace: .seconds(1))
         listener = nil
     }
 
-    /// Milliseconds since the coordinator began.
-    var now: Double {
+    /// Milliseconds since the coordinator began, those apart in which it was stopped itself.
+    var now: Double { elapsed - stoppedMilliseconds }
+
+    private var elapsed: Double {
         let (seconds, attoseconds) = began.duration(to: clock.now).components
         return Double(seconds) * 1e3 + Double(attoseconds) / 1e15
     }
 
     private func tick() {
+        // A coordinator that was stopped (a signal, a machine asleep) must not take its workers for silent.
+        let elapsed = elapsed
+        let gap = elapsed - lastTickMilliseconds
+        if gap > Self.stallMilliseconds { stoppedMilliseconds += gap }
+        lastTickMilliseconds = elapsed
         perform(membership.handle(.tick, now: now))
         scheduler.expire(now: now)
+        // While a plan is being carried out, there is hope.
+        if case .loading = membership.phase, outageBegan != nil { outageBegan = now }
         if let outageBegan, now - outageBegan > Double(configuration.outageMilliseconds), !scheduler.isIdle {
             scheduler.failAll(unavailable)
         }
@@ -150,7 +166,10 @@ public actor Coordinator {
     }
 
     private func receive(_ message: WorkerMessage, on id: ControlStreamID) {
-        if case .result(let result) = message {
+        // Only the last stage of the plan has results.
+        if case .result(let result) = message, let node = membership.node(of: id),
+            node == membership.placement?.stages.last?.node
+        {
             if case .fault(let problem) = scheduler.apply(result, now: now) {
                 logger.error("The pipeline broke its contract", metadata: ["problem": "\(problem)"])
                 perform(membership.handle(.pipelineFailed(result.epoch, reason: problem), now: now))

@@ -29,6 +29,8 @@ public struct CoordinatorConfiguration: Sendable {
     public var silenceMilliseconds: Int
     /// After this long without a plan that works, waiting requests end with an error.
     public var outageMilliseconds: Int
+    /// Tell the workers to end when the coordinator ends.
+    public var dismissesWorkers = true
 
     public init(
         modelPath: String, modelAlias: String, contextLength: Int? = nil, kvType: KVType = .f16,

@@ -59,7 +59,11 @@ final class CallbackSink {
     }
 
     /// Counts a reset by the peer; one too many ends the session.
-    func countReset() {
+    ///
+    /// A server that has answered resets what is left of a request without error (RFC 9113, section 8.1): for a client
+    /// that is no fault.
+    func countReset(code: UInt32) {
+        if code == 0, !isServer { return }
         guard !resets.take(), failure == nil else { return }
         failure = HTTP2Error(
             .flood,

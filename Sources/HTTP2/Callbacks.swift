@@ -95,7 +95,7 @@ private func received(_ frame: UnsafePointer<nghttp2_frame>?, _ sink: CallbackSi
             sink.countControlFrame()
         }
     case NGHTTP2_RST_STREAM:
-        sink.countReset()
+        sink.countReset(code: unsafe frame.pointee.rst_stream.error_code)
     case NGHTTP2_SETTINGS:
         sink.countControlFrame()
         if !has(header.flags, NGHTTP2_FLAG_ACK) { sink.events.append(.settings) }

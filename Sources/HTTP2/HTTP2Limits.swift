@@ -17,8 +17,8 @@ public struct HTTP2Limits: Hashable, Sendable {
     /// Frames of all kinds, DATA apart, that may wait for a peer that does not read.
     public var maxQueuedFrames = 4096
     /// Streams that the peer may reset in one go ("rapid reset"), and then per second.
-    public var resetBurst = 400
-    public var resetsPerSecond = 100
+    public var resetBurst = 1000
+    public var resetsPerSecond = 500
     /// SETTINGS, PING, PRIORITY and empty DATA frames that the peer may send in one go, and then per second.
     public var controlFrameBurst = 2000
     public var controlFramesPerSecond = 200

@@ -46,6 +46,7 @@ final class ClientConnection: RPCConnection {
 
     func waitUntilClosed() async -> RPCError {
         let (cancelled, canceller) = AsyncStream<Void>.makeStream()
+        defer { canceller.finish() }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { waiter in
                 connection.eventLoop.execute {

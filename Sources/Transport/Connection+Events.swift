@@ -118,7 +118,10 @@ extension Connection {
         }
         let wasEnded = state.localEnded
         state.end(status.map { .failed($0) } ?? .finished)
-        if !wasEnded { reset(state, .cancel) }
+        guard !wasEnded else { return }
+        // The call is over; a reset would count against us where resets are counted.
+        state.localEnded = true
+        try? session.end(stream: state.id)
     }
 
     // MARK: Server

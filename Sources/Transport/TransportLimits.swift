@@ -19,7 +19,7 @@ public struct TransportLimits: Hashable, Sendable {
     /// `send` returns when at most this much of the call's messages waits for the peer.
     public var outboundBufferByteCount = 1 << 20
     /// Calls that a peer may have open on one connection.
-    public var maxCallsPerConnection = 256
+    public var maxCallsPerConnection = 1024
     /// Connections that a listener holds at once; more are closed as they come.
     public var maxConnections = 1024
     /// Header fields of a call, and their bytes (with 32 for each).

@@ -15,7 +15,7 @@ final class ActiveStage: Sendable {
     private let report: @Sendable (WorkerMessage) async -> Void
     private let queue: StageQueue
     private let link: ForwardLink?
-    private let work = TaskSlot()
+    private let work = Mutex<Task<Void, Never>?>(nil)
     private let hidden = Mutex(0)
 
     init(
@@ -45,22 +45,27 @@ final class ActiveStage: Sendable {
 
     func offer(_ activation: Activation) -> StageQueue.Verdict { queue.offer(activation) }
 
-    func start() {
-        work.set(
-            Task {
-                do {
-                    try await self.carryOut()
-                } catch is CancellationError {
-                    // A new assignment took its place.
-                } catch {
-                    self.logger.error("The stage failed", metadata: ["error": "\(error)"])
-                    await self.report(.failed(epoch: self.assignment.epoch, message: "\(error)"))
-                }
-            })
+    /// Begins when the stage before has ended, so that the two are never in memory together.
+    func start(after old: ActiveStage?) {
+        let task = Task {
+            await old?.waitUntilEnded()
+            if Task.isCancelled { return }
+            do {
+                try await self.carryOut()
+            } catch is CancellationError {
+                // A new assignment took its place.
+            } catch {
+                self.logger.error("The stage failed", metadata: ["error": "\(error)"])
+                await self.report(.failed(epoch: self.assignment.epoch, message: "\(error)"))
+            }
+        }
+        work.withLock { $0 = task }
     }
 
+    private func waitUntilEnded() async { await work.withLock { $0 }?.value }
+
     func stop() async {
-        work.set(nil)
+        work.withLock { $0 }?.cancel()
         queue.close()
         await link?.close()
     }

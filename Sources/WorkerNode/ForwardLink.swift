@@ -84,8 +84,8 @@ actor ForwardLink {
                 try await stream.send(message)
                 if current == generation { sentCount += 1 }
             } catch {
+                // While it is mended there is no stream; if it is mended already, all that is kept goes again.
                 mend(after: error, generation: current)
-                return
             }
         }
     }

@@ -173,8 +173,9 @@ public actor Worker {
         let stage = ActiveStage(
             assignment: assignment, configuration: configuration, transport: transport, logger: logger,
             report: { [weak self] message in await self?.control?.send(message) })
+        let old = self.stage
         await replaceStage(with: stage)
-        stage.start()
+        stage.start(after: old)
     }
 
     private func replaceStage(with new: ActiveStage?) async {

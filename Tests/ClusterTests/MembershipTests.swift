@@ -25,11 +25,12 @@ import Testing
 
         mutating func hello(
             _ number: UInt64, name: String? = nil, epoch: Epoch = Epoch(term: 0, plan: 0), memory: Int = 1 << 30,
-            protocolVersion: UInt32 = ProtocolVersion.current, numerics: UInt32 = 1
+            protocolVersion: UInt32 = ProtocolVersion.current, numerics: UInt32 = 1, process: Int = 1, port: Int? = nil
         ) -> [ClusterDirective] {
             let hello = WorkerHello(
                 protocolVersion: protocolVersion, numericsVersion: numerics, node: NodeID(name ?? "w\(number)"),
-                host: "127.0.0.1", port: 7000 + Int(number), processID: 1, threadCount: 1, memoryByteCount: memory,
+                host: "127.0.0.1", port: port ?? 7000 + Int(number), processID: process, threadCount: 1,
+                memoryByteCount: memory,
                 bytesPerSecond: 1e9, highestEpoch: epoch, instructionSet: "scalar")
             return handle(.message(ControlStreamID(number), .hello(hello)))
         }
@@ -61,6 +62,29 @@ import Testing
         directives.contains {
             if case .suspend = $0 { true } else { false }
         }
+    }
+
+    private func isRefused(_ directives: [ClusterDirective]) -> Bool {
+        directives.contains {
+            if case .send(_, .refused) = $0 { true } else { false }
+        }
+    }
+
+    @Test func `a second process of the same name is refused and the first one stays`() {
+        var table = Table(workers: 1)
+        #expect(!isRefused(table.hello(1, name: "x", process: 10)))
+        let epoch = table.membership.epoch
+        #expect(isRefused(table.hello(2, name: "x", process: 11)))
+        #expect(table.membership.epoch == epoch)
+        #expect(table.membership.node(of: ControlStreamID(1)) == NodeID("x"))
+        // The same process again, on a new connection.
+        #expect(!isRefused(table.hello(3, name: "x", process: 10)))
+    }
+
+    @Test func `a worker that nobody could dial is refused`() {
+        var table = Table(workers: 1)
+        #expect(isRefused(table.hello(1, port: 0)))
+        #expect(table.membership.node(of: ControlStreamID(1)) == nil)
     }
 
     @Test func `a plan is made when enough workers joined and served when all are ready`() throws {

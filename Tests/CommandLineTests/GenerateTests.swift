@@ -48,7 +48,9 @@ import Testing
     @Test func `wrong usage ends with status 2 and failures with status 1`() async throws {
         let wrongUsage: [[String]] = [
             ["generate", "--model", "demo"], ["generate", "--nonsense"], ["nonsense"],
-            ["up", "--model", "demo", "--workers", "0"], ["generate", "--model", "demo", "--prompt-ids", "1,x"],
+            ["up", "--model", "demo", "--workers", "0"], ["up", "--model", "demo", "--workers", "3", "--split", "4"],
+            ["generate", "--model", "demo", "--prompt", "x", "--temperature", "nan"],
+            ["generate", "--model", "demo", "--prompt-ids", "1,x"],
             ["worker", "--join", "10.1.2.3:7070"], ["coordinator", "--model", "demo", "--bind", "0.0.0.0"],
         ]
         for arguments in wrongUsage {
@@ -59,6 +61,7 @@ import Testing
         let failures: [[String]] = [
             ["generate", "--model", "/nonexistent/model.gguf", "--prompt", "x"], ["inspect", "/nonexistent"],
             ["generate", "--model", "demo", "--workers", "500", "--prompt", "x"],
+            ["up", "--model", "demo", "--ready-file", "/nonexistent/folder/ready.json"],
             ["generate", "--model", "demo", "--prompt-ids", "1,2,999999", "--max-tokens", "1"],
         ]
         for arguments in failures {
@@ -70,10 +73,23 @@ import Testing
         #expect(help.status == 0 && help.output.contains("phalanx up"))
     }
 
+    @Test(arguments: [
+        ["generate", "--model", "demo", "--prompt", "Hello", "--max-tokens", "4"],
+        ["generate", "--model", "demo", "--prompt", "Hello", "--max-tokens", "4", "--json"], ["inspect", "demo"],
+        ["tokenize", "--model", "demo"],
+    ])
+    func `an output that takes nothing is an error, not a crash`(arguments: [String]) async throws {
+        let outcome = try await Program.run(arguments, input: "text", outputPath: "/dev/full")
+        #expect(outcome.status == 1, "\(outcome.errors)")
+        #expect(outcome.errors.contains("standard output"), "\(outcome.errors)")
+    }
+
     @Test func `inspect shows the demo model's card`() async throws {
         let outcome = try await Program.run(["inspect", "demo"])
         #expect(outcome.status == 0, "\(outcome.errors)")
-        for word in ["layers", "Q8_0", "ccuracy", "imits"] { #expect(outcome.output.contains(word), "\(word)") }
+        for word in ["layers", "Q8_0", "What it is", "trained on", "How good it is", "Limits"] {
+            #expect(outcome.output.contains(word), "\(word)")
+        }
     }
 
     @Test func `tokenize reads lines of JSON`() async throws {

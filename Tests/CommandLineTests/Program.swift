@@ -33,16 +33,18 @@ enum Program {
     }()
 
     /// Starts the program; its output goes to files, which cannot fill up as pipes do.
-    static func start(_ arguments: [String], input: String = "") throws -> Running {
+    static func start(_ arguments: [String], input: String = "", outputPath: String? = nil) throws -> Running {
         let folder = FileManager.default.temporaryDirectory
             .appendingPathComponent("phalanx-test-\(UUID().uuidString)", isDirectory: true)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        return try Running(path: path, arguments: arguments, input: input, folder: folder)
+        return try Running(path: path, arguments: arguments, input: input, folder: folder, outputPath: outputPath)
     }
 
     /// Runs the program to its end.
-    static func run(_ arguments: [String], input: String = "") async throws -> Outcome {
-        let running = try start(arguments, input: input)
+    static func run(
+        _ arguments: [String], input: String = "", outputPath: String? = nil
+    ) async throws -> Outcome {
+        let running = try start(arguments, input: input, outputPath: outputPath)
         defer { running.cleanUp() }
         return try await running.outcome()
     }
@@ -53,7 +55,7 @@ enum Program {
         let process = Process()
         let folder: URL
 
-        init(path: String, arguments: [String], input: String, folder: URL) throws {
+        init(path: String, arguments: [String], input: String, folder: URL, outputPath: String?) throws {
             self.folder = folder
             let names = ["input", "output", "errors"].map { folder.appendingPathComponent($0) }
             try Data(input.utf8).write(to: names[0])
@@ -61,7 +63,8 @@ enum Program {
             process.executableURL = URL(fileURLWithPath: path)
             process.arguments = arguments
             process.standardInput = try FileHandle(forReadingFrom: names[0])
-            process.standardOutput = try FileHandle(forWritingTo: names[1])
+            process.standardOutput = try FileHandle(
+                forWritingTo: outputPath.map { URL(fileURLWithPath: $0) } ?? names[1])
             process.standardError = try FileHandle(forWritingTo: names[2])
             try process.run()
         }

@@ -98,7 +98,8 @@ struct AnswerRun: Sendable {
                     }
                 }
             }
-            try await group.waitForAll()
+            // The first failure ends the others.
+            while try await group.next() != nil {}
         }
     }
 }

@@ -74,16 +74,19 @@ struct ChatCommand: AsyncParsableCommand {
             return
         }
         note("Talking with \(served); an empty line or Ctrl-D ends.")
-        while let line = ask(), !line.isEmpty {
+        while let line = await ask(), !line.isEmpty {
             messages.append(GatewayClient.Message(role: "user", content: line))
             let text = try await answer(to: messages, model: served, client)
             messages.append(GatewayClient.Message(role: "assistant", content: text))
         }
     }
 
-    private func ask() -> String? {
+    /// Reads on a thread of its own: the cluster may run on the one that this task has.
+    private func ask() async -> String? {
         if isatty(0) == 1 { FileHandle.standardError.write(Data("> ".utf8)) }
-        return readLine(strippingNewline: true)
+        return await withCheckedContinuation { continuation in
+            Thread { continuation.resume(returning: readLine(strippingNewline: true)) }.start()
+        }
     }
 
     private func answer(
@@ -92,9 +95,9 @@ struct ChatCommand: AsyncParsableCommand {
         let text = try await client.chat(
             messages, model: model, temperature: temperature, maxTokens: maxTokens, seed: seed
         ) { piece in
-            FileHandle.standardOutput.write(Data(piece.utf8))
+            try Output.write(piece)
         }
-        FileHandle.standardOutput.write(Data("\n".utf8))
+        try Output.line("")
         return text
     }
 }

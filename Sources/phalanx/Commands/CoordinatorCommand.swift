@@ -48,13 +48,22 @@ struct CoordinatorCommand: AsyncParsableCommand {
             throw ValidationError("Ports must be between 0 and 65535.")
         }
         guard workers >= 1 else { throw ValidationError("--workers must be at least 1.") }
+        try model.checkSplit(workerCount: workers)
     }
 
     func run() async throws {
-        let configuration = try model.coordinatorConfiguration(host: bind, port: port, workerCount: workers)
+        try ReadyFile.prepare(readyFile)
+        var configuration = try model.coordinatorConfiguration(host: bind, port: port, workerCount: workers)
+        // They join again when the coordinator comes back.
+        configuration.dismissesWorkers = false
         let coordinator = try Coordinator(
             configuration: configuration, transport: TCPTransport(logger: logs.logger("phalanx.transport")),
             logger: logs.logger("phalanx.coordinator"))
+        let layerCount = await coordinator.layerCount
+        guard workers <= layerCount else {
+            throw CommandError(
+                "--workers \(workers) is more than the model's \(layerCount) layers; use at most \(layerCount)")
+        }
         let address = "\(bind):\(try await coordinator.start())"
         note("Workers join with: phalanx worker --join \(address)")
         var services: [any Service] = [TaskService { try await coordinator.run() }]

@@ -47,6 +47,7 @@ struct GenerateCommand: AsyncParsableCommand {
         guard (prompt == nil) != (promptIds == nil) else {
             throw ValidationError("Give either --prompt TEXT or --prompt-ids 1,2,3.")
         }
+        try model.checkSplit(workerCount: workers)
         if chat, promptIds != nil { throw ValidationError("--chat needs --prompt TEXT.") }
         if let maxTokens, maxTokens < 0 { throw ValidationError("--max-tokens must be at least 0.") }
         if let logprobs, !(0...20).contains(logprobs) {
@@ -88,7 +89,7 @@ struct GenerateCommand: AsyncParsableCommand {
             case .token(_, let token):
                 let piece = text.append(token.token)
                 output.append(token, text: piece)
-                if !json { write(piece) }
+                if !json { try Output.write(piece) }
             case .finished(_, let reason): output.finishReason = reason.rawValue
             case .completed(let usage): output.timings = GenerateOutput.Timings(usage)
             case .queued, .prefilled: break
@@ -96,7 +97,7 @@ struct GenerateCommand: AsyncParsableCommand {
         }
         let rest = text.finish()
         output.text += rest
-        if json { try JSONOutput.write(output) } else { write(rest + "\n") }
+        if json { try JSONOutput.write(output) } else { try Output.line(rest) }
     }
 
     private func promptTokens(_ tokenizer: Tokenizer) throws -> [Int32] {
@@ -107,9 +108,5 @@ struct GenerateCommand: AsyncParsableCommand {
                 messages: [ChatMessage(role: .user, content: text)], addGenerationPrompt: true)
         }
         return tokenizer.encode(text, parseSpecial: true, addBOS: tokenizer.addsBOS)
-    }
-
-    private func write(_ text: String) {
-        FileHandle.standardOutput.write(Data(text.utf8))
     }
 }

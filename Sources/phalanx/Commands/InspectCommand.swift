@@ -39,9 +39,9 @@ struct InspectCommand: ParsableCommand {
     func run() throws {
         let checkpoint = try Checkpoint.open(try DemoModel.resolve(model))
         if json { return try JSONOutput.write(report(checkpoint)) }
-        print(try summary(checkpoint))
-        if tensors { print("\n" + tensorTable(checkpoint)) }
-        if let card = checkpoint.modelCard { print("\n" + card) }
+        try Output.line(try summary(checkpoint))
+        if tensors { try Output.line("\n" + tensorTable(checkpoint)) }
+        if let card = checkpoint.modelCard { try Output.line("\n" + card) }
     }
 
     private func report(_ checkpoint: Checkpoint) throws -> Report {

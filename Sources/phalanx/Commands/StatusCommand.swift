@@ -31,6 +31,6 @@ struct StatusCommand: AsyncParsableCommand {
         } else {
             status = try await GatewayClient(url: url).status()
         }
-        if json { try JSONOutput.write(status) } else { print(status.table()) }
+        if json { try JSONOutput.write(status) } else { try Output.line(status.table()) }
     }
 }

@@ -30,31 +30,25 @@ struct TokenizeCommand: ParsableCommand {
             throw CommandError("--bos was asked for, but the tokenizer of \(model) has no such token")
         }
         let tokenizer = try Tokenizer(definition)
-        if jsonl {
-            try tokenizeLines(tokenizer)
-        } else {
-            let bytes = FileHandle.standardInput.readDataToEndOfFile()
-            guard let text = String(validating: bytes, as: UTF8.self) else {
-                throw CommandError("the standard input is not UTF-8 text")
+        let bytes = try FileHandle.standardInput.readToEnd() ?? Data()
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw CommandError("the standard input is not UTF-8 text")
+        }
+        guard jsonl else { return try Output.line(ids(of: text, tokenizer)) }
+        var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        // What follows the last end of line is no line.
+        if lines.last?.isEmpty == true { lines.removeLast() }
+        for (index, line) in lines.enumerated() {
+            let value = try? JSONSerialization.jsonObject(with: Data(line.utf8), options: [.fragmentsAllowed])
+            guard let string = value as? String else {
+                throw CommandError("line \(index + 1) is not a JSON string, such as \"Hello\"")
             }
-            write(tokenizer.encode(text, parseSpecial: special, addBOS: bos))
+            try Output.line(ids(of: string, tokenizer))
         }
     }
 
-    private func tokenizeLines(_ tokenizer: Tokenizer) throws {
-        var number = 0
-        while let line = readLine(strippingNewline: true) {
-            number += 1
-            guard !line.isEmpty else { throw CommandError("line \(number) is empty; a JSON string was expected") }
-            guard
-                let value = try? JSONSerialization.jsonObject(with: Data(line.utf8), options: [.fragmentsAllowed]),
-                let text = value as? String
-            else { throw CommandError("line \(number) is not a JSON string") }
-            write(tokenizer.encode(text, parseSpecial: special, addBOS: bos))
-        }
-    }
-
-    private func write(_ ids: [Int32]) {
-        print("[" + ids.map(String.init).joined(separator: ", ") + "]")
+    private func ids(of text: String, _ tokenizer: Tokenizer) -> String {
+        let ids = tokenizer.encode(text, parseSpecial: special, addBOS: bos)
+        return "[" + ids.map(String.init).joined(separator: ", ") + "]"
     }
 }

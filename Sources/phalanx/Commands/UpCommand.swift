@@ -42,9 +42,11 @@ struct UpCommand: AsyncParsableCommand {
             throw ValidationError("Ports must be between 0 and 65535.")
         }
         try binding.check(host, flag: "--host")
+        try model.checkSplit(workerCount: workers)
     }
 
     func run() async throws {
+        try ReadyFile.prepare(readyFile)
         let cluster = try await LocalCluster(
             model: model, workerCount: workers, resources: resources, coordinatorPort: coordinatorPort, logs: logs)
         do {

@@ -14,7 +14,7 @@ struct WorkerCommand: AsyncParsableCommand {
         abstract: "Joins a coordinator, holds some of the model's layers and computes.",
         discussion: """
             The worker opens the checkpoint at --model, or at the path that the coordinator names, and reads only its own \
-            layers. It joins again by itself when the coordinator comes back. SIGTERM ends it.
+            layers. It joins again by itself when the coordinator went away and comes back. SIGTERM ends it.
             """)
 
     @Option(help: "The coordinator's address, HOST:PORT.")

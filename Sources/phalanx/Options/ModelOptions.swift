@@ -1,15 +1,12 @@
-public import ArgumentParser
+import ArgumentParser
 import CoordinatorNode
-public import Inference
+import Inference
 
-extension KVType: ExpressibleByArgument {
-    public init?(argument: String) {
-        guard let type = Self.allCases.first(where: { $0.name == argument }) else { return nil }
-        self = type
-    }
+/// How keys and values are stored, as the command line names it.
+enum KVChoice: String, ExpressibleByArgument, CaseIterable {
+    case f16, f32
 
-    public var defaultValueDescription: String { name }
-    public static var allValueStrings: [String] { allCases.map(\.name) }
+    var type: KVType { self == .f16 ? .f16 : .f32 }
 }
 
 /// When LongRoPE's long factors are used.
@@ -30,8 +27,8 @@ struct ModelOptions: ParsableArguments {
         help: "The most tokens, prompt and answer together (default: as trained, at most what fits).")
     var ctxSize: Int?
 
-    @Option(help: "How keys and values are stored: f16 or f32.")
-    var kvType: KVType = .f16
+    @Option(help: "How keys and values are stored.")
+    var kvType: KVChoice = .f16
 
     @Option(help: "The most prompt tokens per step.")
     var chunkSize: Int = 256
@@ -51,10 +48,18 @@ struct ModelOptions: ParsableArguments {
         if let modelAlias, modelAlias.isEmpty { throw ValidationError("--model-alias must not be empty.") }
     }
 
+    /// Throws unless an explicit split has a part for each worker.
+    func checkSplit(workerCount: Int) throws {
+        guard let split, split.values.count != workerCount else { return }
+        throw ValidationError(
+            "--split \(split.values.map(String.init).joined(separator: ",")) is for \(split.values.count) workers, but "
+                + "--workers says \(workerCount).")
+    }
+
     func coordinatorConfiguration(host: String, port: Int, workerCount: Int) throws -> CoordinatorConfiguration {
         CoordinatorConfiguration(
             modelPath: try DemoModel.resolve(model), modelAlias: modelAlias ?? DemoModel.alias(for: model),
-            contextLength: ctxSize, kvType: kvType, chunkRowCount: chunkSize, split: split?.values,
+            contextLength: ctxSize, kvType: kvType.type, chunkRowCount: chunkSize, split: split?.values,
             forcesLongRope: rope == .long, bindHost: host, bindPort: port, minimumWorkerCount: workerCount)
     }
 }

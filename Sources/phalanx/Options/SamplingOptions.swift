@@ -21,6 +21,17 @@ struct SamplingOptions: ParsableArguments {
     @Option(help: "Makes sampled answers repeatable (default: drawn).")
     var seed: UInt64?
 
+    mutating func validate() throws {
+        let limits: [(String, Bool, String)] = [
+            ("--temperature", (0...100).contains(temperature), "between 0 and 100"),
+            ("--top-k", topK >= 0, "at least 0"),
+            ("--top-p", topP > 0 && topP <= 1, "above 0 and at most 1"),
+            ("--min-p", (0...1).contains(minP), "between 0 and 1"),
+            ("--repetition-penalty", repetitionPenalty > 0 && repetitionPenalty.isFinite, "above 0"),
+        ]
+        for (flag, isRight, rule) in limits where !isRight { throw ValidationError("\(flag) must be \(rule).") }
+    }
+
     var parameters: SamplingParameters {
         SamplingParameters(
             temperature: temperature, topK: topK, topP: topP, minP: minP, repetitionPenalty: repetitionPenalty)

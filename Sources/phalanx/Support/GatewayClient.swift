@@ -15,7 +15,10 @@ struct GatewayClient: Sendable {
     private static let lineLimit = 1 << 20
 
     init(url: String) {
-        base = url.hasSuffix("/") ? String(url.dropLast()) : url
+        // "http://HOST:PORT/v1", as OpenAI's clients want it, names the same gateway.
+        var base = url
+        for ending in ["/", "/v1"] where base.hasSuffix(ending) { base.removeLast(ending.count) }
+        self.base = base
     }
 
     struct Message: Codable, Sendable {
@@ -71,7 +74,7 @@ struct GatewayClient: Sendable {
     /// Asks for an answer and hands out its pieces as they come; returns the whole of it.
     func chat(
         _ messages: [Message], model: String, temperature: Float?, maxTokens: Int?, seed: Int?,
-        onText: (String) -> Void
+        onText: (String) throws -> Void
     ) async throws -> String {
         var request = HTTPClientRequest(url: base + "/v1/chat/completions")
         request.method = .POST
@@ -93,7 +96,7 @@ struct GatewayClient: Sendable {
                 }
                 if let piece = try text(ofEvent: line) {
                     answer += piece
-                    onText(piece)
+                    try onText(piece)
                 }
                 line.removeAll(keepingCapacity: true)
             }

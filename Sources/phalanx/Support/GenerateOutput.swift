@@ -59,6 +59,19 @@ struct GenerateOutput: Encodable {
 
     init(promptIDs: [Int32]) { self.promptIDs = promptIDs }
 
+    /// All keys are always there; what was not asked for is null.
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(promptIDs, forKey: .promptIDs)
+        try container.encode(promptLogprobs, forKey: .promptLogprobs)
+        try container.encode(ids, forKey: .ids)
+        try container.encode(logprobs, forKey: .logprobs)
+        try container.encode(topLogprobs, forKey: .topLogprobs)
+        try container.encode(text, forKey: .text)
+        try container.encode(finishReason, forKey: .finishReason)
+        try container.encode(timings, forKey: .timings)
+    }
+
     mutating func setPromptLogprobs(_ tokens: [ScoredToken]) {
         promptLogprobs = [nil] + tokens.map(\.logprob)
     }

@@ -57,7 +57,8 @@ final class LocalCluster: Sendable {
                     processors: isDivisible ? Array(processors[first..<end]) : nil,
                     memoryByteCount: memoryByteCount / count, logLevel: logLevel))
             workers.append(worker)
-            while worker.ending == nil, try await coordinator.status().workers.count < workers.count {
+            while workers.allSatisfy({ $0.ending == nil }), try await coordinator.status().workers.count < workers.count
+            {
                 try await Task.sleep(for: .milliseconds(5))
             }
         }

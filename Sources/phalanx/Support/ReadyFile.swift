@@ -28,6 +28,16 @@ struct ReadyFile: Encodable {
         }
     }
 
+    /// Whether the file can be written later, and none of an earlier run is taken for it.
+    static func prepare(_ path: String?) throws {
+        guard let path else { return }
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        guard FileManager.default.isWritableFile(atPath: folder) else {
+            throw CommandError("cannot write the ready file \(path): the folder \(folder) is missing or not writable")
+        }
+        try? FileManager.default.removeItem(atPath: path)
+    }
+
     /// Writes the file whole: a reader never sees half of it.
     func write(to path: String) throws {
         do {
@@ -47,6 +57,6 @@ enum JSONOutput {
     }
 
     static func write(_ value: some Encodable) throws {
-        FileHandle.standardOutput.write(try data(value) + Data("\n".utf8))
+        try Output.write(try data(value) + Data("\n".utf8))
     }
 }

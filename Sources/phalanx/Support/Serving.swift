@@ -1,6 +1,8 @@
+import Foundation
 import Gateway
 import Inference
 import Logging
+import NIOCore
 import ServiceLifecycle
 import UnixSignals
 
@@ -37,7 +39,13 @@ enum Serving {
         let service = TaskService(stopsGracefully: true) {
             // Whoever waits for the address must not wait for a gateway that could not listen.
             defer { continuation.finish() }
-            try await server.run()
+            do {
+                try await server.run()
+            } catch let error as IOError where error.errnoCode == EADDRINUSE {
+                throw CommandError(
+                    "\(host):\(port) is in use by another program; choose another port for the OpenAI API, or 0 for a "
+                        + "free one")
+            }
         }
         return GatewayHandle(service: service, bound: bound)
     }
