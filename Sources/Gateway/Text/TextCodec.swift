@@ -1,6 +1,6 @@
 /// The way between text and tokens, as the gateway needs it.
 protocol TextCodec: Sendable {
-    /// The tokens of a text, in which the names of special tokens are ordinary text.
+    /// The tokens of a completion's prompt; special tokens in it are parsed.
     func encode(_ text: String, addingBeginning: Bool) throws -> [Int32]
 
     /// The tokens of a conversation in the model's own template, up to where the assistant speaks.

@@ -65,7 +65,9 @@ struct UpCommand: AsyncParsableCommand {
             try await cluster.waitUntilReady()
             let url = try await gateway.url()
             let status = try await cluster.coordinator.status()
-            note("Serving \(status.model.id) at \(url)/v1 over \(workers) workers (Ctrl-C stops).")
+            note(
+                "Serving \(status.model.id) at \(url)/v1 over \(workers) worker\(workers == 1 ? "" : "s") (Ctrl-C stops). "
+                    + "Spare workers join at 127.0.0.1:\(cluster.coordinatorPort).")
             let file = ReadyFile(url: url, coordinator: "127.0.0.1:\(cluster.coordinatorPort)", status: status)
             if let readyFile { try file.write(to: readyFile) }
             try await Serving.untilCancelled()
