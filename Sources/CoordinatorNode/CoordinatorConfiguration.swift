@@ -6,7 +6,7 @@ public struct CoordinatorConfiguration: Sendable {
     public var modelPath: String
     /// The name that clients use.
     public var modelAlias: String
-    /// The most tokens, prompt and answer together; nil for the model's own length, at most what fits into memory.
+    /// The most tokens, prompt and answer together; nil for the model's own length, at most 16384.
     public var contextLength: Int?
     public var kvType: KVType
     /// The most rows in a step.

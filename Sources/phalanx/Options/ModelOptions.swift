@@ -24,7 +24,7 @@ struct ModelOptions: ParsableArguments {
 
     @Option(
         name: [.customShort("c"), .long],
-        help: "The most tokens, prompt and answer together (default: as trained, at most what fits).")
+        help: "The most tokens, prompt and answer together (default: as trained, at most 16384).")
     var ctxSize: Int?
 
     @Option(help: "How keys and values are stored.")
