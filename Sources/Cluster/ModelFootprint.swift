@@ -49,11 +49,6 @@ public struct ModelFootprint: Hashable, Sendable {
 
     public var layerCount: Int { layerByteCounts.count }
 
-    /// Pages that hold a context of so many tokens.
-    public static func pageCount(contextLength: Int) -> Int {
-        (contextLength + KVPage.positionCount - 1) / KVPage.positionCount
-    }
-
     /// Bytes of the weights that a stage with these layers holds.
     public func weightByteCount(of layers: LayerRange) -> Int {
         let isFirst = layers.first == 0

@@ -54,7 +54,7 @@ struct ServedModel: Sendable {
     private static let defaultContextLimit = 16384
 
     /// Pages for one sequence of the whole context. The last token of an answer is never computed.
-    private var pageCount: Int { ModelFootprint.pageCount(contextLength: description.contextLength) }
+    private var pageCount: Int { KVPage.count(holding: description.contextLength) }
 
     func clusterConfiguration(_ configuration: CoordinatorConfiguration) -> ClusterConfiguration {
         ClusterConfiguration(

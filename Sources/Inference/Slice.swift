@@ -34,6 +34,11 @@ public struct PageAssignment: Hashable, Sendable {
 public enum KVPage {
     /// Positions per page, aligned to absolute positions.
     public static let positionCount = 64
+
+    /// Pages that hold positions `0..<positionCount`.
+    public static func count(holding positionCount: Int) -> Int {
+        (positionCount + Self.positionCount - 1) / Self.positionCount
+    }
 }
 
 /// Consecutive positions of one sequence that are computed in one step: a decode token or a chunk of the prompt.

@@ -1,3 +1,4 @@
+import Inference
 import Kernels
 
 /// The weights of one decoder layer.
@@ -44,6 +45,6 @@ struct DecoderShape: Sendable, Hashable {
     var fusedColumnCount: Int { queryColumnCount + 2 * keyValueColumnCount }
     /// Logical pages of the longest sequence.
     var maxLogicalPageCount: Int {
-        (contextLength + AttentionPageLayout.positionCount - 1) / AttentionPageLayout.positionCount
+        KVPage.count(holding: contextLength)
     }
 }

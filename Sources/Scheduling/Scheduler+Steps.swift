@@ -68,7 +68,7 @@ extension Scheduler {
     /// Pages for every position that may be computed: the last token of an answer never is.
     private func neededPageCount(_ request: RequestState) -> Int {
         let answerCount = request.answerLimit(contextLength: configuration.contextLength)
-        return SchedulerConfiguration.pageCount(positionCount: request.request.prompt.count + max(answerCount - 1, 0))
+        return KVPage.count(holding: request.request.prompt.count + max(answerCount - 1, 0))
     }
 
     private func tooLarge(_ request: RequestState, neededPageCount: Int) -> EngineError {
@@ -170,7 +170,7 @@ extension Scheduler {
     private mutating func extendPages(_ sequence: inout SequenceState, toPosition endPosition: Int) -> [PageAssignment]
     {
         let heldCount = sequence.pages.count
-        let missingCount = SchedulerConfiguration.pageCount(positionCount: endPosition) - heldCount
+        let missingCount = KVPage.count(holding: endPosition) - heldCount
         if missingCount > 0 {
             precondition(missingCount <= sequence.unallocatedPageCount, "\(sequence.id) outgrows its reservation")
             guard let fresh = pages.allocate(missingCount) else {

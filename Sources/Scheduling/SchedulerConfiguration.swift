@@ -49,9 +49,4 @@ public struct SchedulerConfiguration: Hashable, Sendable {
         guard let originalContextLength else { return .short }
         return forcesLongRope || length > originalContextLength ? .long : .short
     }
-
-    /// Pages that hold so many positions.
-    static func pageCount(positionCount: Int) -> Int {
-        (positionCount + KVPage.positionCount - 1) / KVPage.positionCount
-    }
 }

@@ -1,6 +1,7 @@
 import Checkpoint
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// Mutates sound files by a seed and opens what is left, under a memory limit.

@@ -1,6 +1,7 @@
 import Checkpoint
 import Foundation
 import Host
+import TestSupport
 import Testing
 
 @Suite struct CheckpointGGUFTests {

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// Writes GGUF files for tests, sound or broken on purpose.
 struct GGUFBuilder {

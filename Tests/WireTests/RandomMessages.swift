@@ -1,4 +1,5 @@
 import Inference
+import TestSupport
 import Wire
 
 /// Random values of everything that travels, extreme ones among them.

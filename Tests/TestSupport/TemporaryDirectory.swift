@@ -1,10 +1,10 @@
-import Foundation
+public import Foundation
 
 /// A folder of a test's own, removed with the value.
-final class TemporaryDirectory: Sendable {
-    let url: URL
+public final class TemporaryDirectory: Sendable {
+    public let url: URL
 
-    init() throws {
+    public init() throws {
         url = FileManager.default.temporaryDirectory.appendingPathComponent("phalanx-test-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
     }
@@ -15,7 +15,7 @@ final class TemporaryDirectory: Sendable {
 
     /// Writes a file, with the folders above it, and returns its path.
     @discardableResult
-    func write(_ content: Data, to name: String) throws -> String {
+    public func write(_ content: Data, to name: String) throws -> String {
         let file = url.appendingPathComponent(name)
         try FileManager.default.createDirectory(
             at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
@@ -24,7 +24,7 @@ final class TemporaryDirectory: Sendable {
     }
 
     @discardableResult
-    func write(_ text: String, to name: String) throws -> String {
+    public func write(_ text: String, to name: String) throws -> String {
         try write(Data(text.utf8), to: name)
     }
 }
