@@ -71,7 +71,7 @@ let package = Package(
         module("HTTP2", ["CNghttp2"]),
         // Floor 2
         module("Wire", ["Inference", "CWire", "CProtobufC"]),
-        module("Checkpoint", ["Host", "Tokenization", crypto]),
+        module("Checkpoint", ["Host", "Kernels", "Tokenization", crypto]),
         module("Cluster", ["Inference"]),
         module("Scheduling", ["Inference"]),
         // Floor 3
@@ -93,11 +93,13 @@ let package = Package(
                 "Kernels", "CoordinatorClient", logging,
             ]),
         module("Terminal", ["Inference"]),
+        module("Bench", ["Phi", "Checkpoint", "Kernels", "Host", "Inference", "Tokenization"]),
         // Floor 6
         .executableTarget(
             name: "phalanx",
             dependencies: [
-                "Checkpoint", "CoordinatorClient", "CoordinatorNode", "Gateway", "Host", "Inference", "Kernels",
+                "Bench", "Checkpoint", "CoordinatorClient", "CoordinatorNode", "Gateway", "Host", "Inference",
+                "Kernels",
                 "Terminal", "Tokenization", "Transport", "WorkerNode", httpClient, nioCore, nioHTTP1, logging,
                 lifecycle, signals,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

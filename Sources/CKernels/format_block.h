@@ -38,6 +38,9 @@ typedef struct phalanx_block {
 // From the file's bytes of one block.
 void phalanx_block_read(phalanx_format format, const uint8_t *source, phalanx_block *block);
 
+// To the file's bytes of one block: the inverse.
+void phalanx_block_write(phalanx_format format, const phalanx_block *block, uint8_t *target);
+
 // To and from block number `index` of row `row` (0 ..< 16) of a panel of `blocks` blocks.
 void phalanx_block_pack(phalanx_format format, const phalanx_block *block, uint8_t *panel, size_t blocks, size_t index,
                         int row);
@@ -120,6 +123,11 @@ static inline float phalanx_widen_bf16(uint16_t upper) {
 
 static inline uint16_t phalanx_load_u16(const uint8_t *bytes) {
     return (uint16_t)(bytes[0] | (unsigned)bytes[1] << 8);
+}
+
+static inline void phalanx_store_u16(uint8_t *bytes, uint16_t value) {
+    bytes[0] = (uint8_t)value;
+    bytes[1] = (uint8_t)(value >> 8);
 }
 
 static inline float phalanx_load_f32(const uint8_t *bytes) {

@@ -14,6 +14,8 @@ public struct GGUFFile: Sendable {
     public let version: UInt32
     /// Metadata by key.
     public let metadata: [String: GGUFValue]
+    /// Keys and the places of their values, in file order.
+    public let metadataEntries: [GGUFMetadataEntry]
     /// Tensors by name.
     public let tensors: [String: GGUFTensor]
     /// Tensor names in file order.
@@ -41,6 +43,16 @@ public struct GGUFFile: Sendable {
 
     /// "GGUF" as a little-endian integer.
     static let magic: UInt32 = 0x4655_4747
+}
+
+/// Where the value of a metadata key lies in a GGUF file.
+public struct GGUFMetadataEntry: Sendable, Hashable {
+    /// The key.
+    public let key: String
+    /// The type of its value.
+    public let type: GGUFValueType
+    /// The bytes of the value: for an array the type and the number of its elements first.
+    public let range: Range<Int>
 }
 
 /// A tensor of a GGUF file.

@@ -17,6 +17,7 @@ struct GGUFParser {
     private var reader: ByteReader
     private(set) var version: UInt32 = 0
     private(set) var metadata: [String: GGUFValue] = [:]
+    private(set) var metadataEntries: [GGUFMetadataEntry] = []
     private(set) var tensors: [String: GGUFTensor] = [:]
     private(set) var tensorNames: [String] = []
     private(set) var headerRange = 0..<0
@@ -61,7 +62,9 @@ struct GGUFParser {
             throw .malformed(path, "metadata key \(quoted(key)) appears twice; the file is corrupt")
         }
         let type = try readType(of: key)
+        let start = reader.offset
         metadata[key] = try readValue(type, key: key)
+        metadataEntries.append(GGUFMetadataEntry(key: key, type: type, range: start..<reader.offset))
     }
 
     private mutating func readType(of key: String) throws(CheckpointError) -> GGUFValueType {
@@ -208,6 +211,7 @@ extension GGUFFile {
         self.file = file
         version = parser.version
         metadata = parser.metadata
+        metadataEntries = parser.metadataEntries
         tensors = parser.tensors
         tensorNames = parser.tensorNames
         headerRange = parser.headerRange

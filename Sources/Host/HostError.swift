@@ -5,7 +5,7 @@ public struct HostError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The kinds of failure that a caller may want to tell apart.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         private enum Kind: String {
-            case fileNotFound, permissionDenied, notARegularFile, fileChanged, outOfRange, system
+            case fileNotFound, permissionDenied, notARegularFile, fileChanged, fileExists, noRoom, outOfRange, system
         }
         private let kind: Kind
 
@@ -19,6 +19,10 @@ public struct HostError: Error, Sendable, Hashable, CustomStringConvertible {
         public static let notARegularFile = Code(.notARegularFile)
         /// The file is not the one that was opened any more.
         public static let fileChanged = Code(.fileChanged)
+        /// A file of that name is there already.
+        public static let fileExists = Code(.fileExists)
+        /// The disk has not enough room.
+        public static let noRoom = Code(.noRoom)
         /// A byte range reaches outside its file.
         public static let outOfRange = Code(.outOfRange)
         /// Any other refusal of the operating system.

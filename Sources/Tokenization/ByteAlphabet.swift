@@ -1,7 +1,7 @@
 /// The printable stand-ins that GPT-2's vocabulary files use for bytes.
 ///
 /// Source: `bytes_to_unicode` of OpenAI's GPT-2. Bytes that print stand for themselves, the 68 others for U+0100 up.
-enum ByteAlphabet {
+public enum ByteAlphabet {
     private static let byteOfScalar: [UInt16] = {
         var table = [UInt16](repeating: 0x100, count: 0x144)
         var next = 0x100
@@ -15,6 +15,17 @@ enum ByteAlphabet {
         }
         return table
     }()
+
+    private static let textOfByte: [[UInt8]] = {
+        var table = [[UInt8]](repeating: [], count: 256)
+        for (scalar, byte) in byteOfScalar.enumerated() where byte < 0x100 {
+            table[Int(byte)] = UnicodeScalar(UInt32(scalar)).map { Array(String(Character($0)).utf8) } ?? []
+        }
+        return table
+    }()
+
+    /// The text (UTF-8) that stands for bytes.
+    public static func text(of bytes: some Sequence<UInt8>) -> [UInt8] { bytes.flatMap { textOfByte[Int($0)] } }
 
     /// The bytes that `text` (UTF-8) stands for, or nil when it holds a character outside the alphabet.
     static func bytes(of text: [UInt8]) -> [UInt8]? {

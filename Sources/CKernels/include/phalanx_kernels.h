@@ -5,5 +5,6 @@
 #include "phalanx_isa.h"
 #include "phalanx_layer.h"
 #include "phalanx_matrix.h"
+#include "phalanx_quantize.h"
 
 #endif

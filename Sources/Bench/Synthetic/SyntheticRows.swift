@@ -1,0 +1,185 @@
+import Checkpoint
+import Kernels
+
+/// Draws rows of normally distributed weights straight in the form of a file, without quantising anything.
+///
+/// In a quantised row the values are normal, rounded to the grid of the format, and the scales vary a little from block
+/// to block, so that weights have the deviation asked for and every part of a block counts. A row is a function of its
+/// key alone.
+struct SyntheticRows {
+    private let type: TensorType
+    private let columns: Int
+    private let floats: FloatRows?
+    private let blocks: BlockRows?
+
+    /// - Parameter deviation: the standard deviation of the weights.
+    init(type: TensorType, columns: Int, deviation: Double) throws(KernelsError) {
+        self.type = type
+        self.columns = columns
+        guard let format = WeightFormat(ggmlType: type.rawValue) else {
+            throw KernelsError("there are no kernels for \(type.name)")
+        }
+        floats = type.isFloat ? FloatRows(type: type, deviation: deviation) : nil
+        blocks = type.isFloat ? nil : try BlockRows(format: format, columns: columns, deviation: deviation)
+    }
+
+    /// Writes consecutive rows; row `n` of them has the key `key(n)`.
+    func draw(_ rows: Range<Int>, key: (Int) -> UInt64, into bytes: UnsafeMutableRawBufferPointer) {
+        let width = columns / type.blockLength * type.blockByteCount
+        precondition(bytes.count == rows.count * width, "the bytes of the rows")
+        var scratch = blocks?.emptyRow
+        for (place, row) in rows.enumerated() {
+            // In bounds by the check above.
+            let target = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[place * width..<(place + 1) * width])
+            var random = SplitMix64(seed: key(row))
+            if let floats {
+                unsafe floats.draw(&random, into: target)
+            } else if let blocks, scratch != nil {
+                blocks.draw(&random, into: &scratch!)
+                unsafe scratch!.encode(into: target)
+            }
+        }
+    }
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014).
+struct SplitMix64 {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        return Self.mixed(state)
+    }
+
+    /// The generator's finaliser: every bit depends on every bit.
+    static func mixed(_ value: UInt64) -> UInt64 {
+        var mixed = value
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
+
+/// Rows of F32, F16 or BF16.
+private struct FloatRows {
+    /// The number of each 16 random bits: its bit pattern, and how many bytes that has.
+    private let patterns: [UInt32]
+    private let width: Int
+
+    init(type: TensorType, deviation: Double) {
+        width = type.blockByteCount
+        patterns = NormalTable.quantiles(bitCount: 16).map { quantile in
+            let value = Float(quantile * deviation)
+            switch type {
+            case .f16: return UInt32(Float16(value).bitPattern)
+            // Round to nearest; no tie and no carry into infinity among these numbers matters.
+            case .bf16: return (value.bitPattern &+ 0x8000) >> 16
+            default: return value.bitPattern
+            }
+        }
+    }
+
+    func draw(_ random: inout SplitMix64, into bytes: UnsafeMutableRawBufferPointer) {
+        let patterns = patterns.span
+        var word: UInt64 = 0
+        for place in 0..<bytes.count / width {
+            word = place % 4 == 0 ? random.next() : word >> 16
+            let pattern = patterns[Int(truncatingIfNeeded: word & 0xFFFF)]
+            // `place` is less than the numbers that fit into the bytes.
+            if width == 4 {
+                unsafe bytes.storeBytes(of: pattern.littleEndian, toByteOffset: place * 4, as: UInt32.self)
+            } else {
+                let half = UInt16(truncatingIfNeeded: pattern).littleEndian
+                unsafe bytes.storeBytes(of: half, toByteOffset: place * 2, as: UInt16.self)
+            }
+        }
+    }
+}
+
+/// Rows of a quantised format.
+private struct BlockRows {
+    let emptyRow: QuantizedRow
+
+    /// The stored value of each random byte.
+    private let values: [UInt8]
+    /// The stored sub-scale of each random byte; the same byte without sub-scales.
+    private let subScales: [UInt8]
+    /// The block scale that gives the deviation.
+    private let scale: Double
+    /// What the minimum is in block scales; 0 for a format without.
+    private let minimum: Double
+
+    init(format: WeightFormat, columns: Int, deviation: Double) throws(KernelsError) {
+        emptyRow = try QuantizedRow(format: format, columns: columns)
+        let bits = emptyRow.valueBitCount
+        let top = Double(1 << bits - 1)
+        let hasMinimum: Bool =
+            switch format {
+            case .q4x1, .q5x1, .q2K, .q4K, .q5K: true
+            default: false
+            }
+        // Formats with a minimum are symmetric about the middle of the grid, the others about a point of it.
+        let centre = hasMinimum ? top / 2 : (top + 1) / 2
+        // Few bits cut the tails off: the last points of the grid stand for everything beyond.
+        let reach = bits == 2 ? 1.5 : bits == 3 ? 2.2 : 2.9
+        let quantiles = NormalTable.quantiles(bitCount: 8)
+        let step = (top - centre) / reach
+        let grid = quantiles.map { quantile in
+            let rounded = (quantile.magnitude * step + centre).rounded(.toNearestOrEven)
+            let distance = min(rounded, top) - centre
+            return quantile < 0 ? -distance : distance
+        }
+        values = grid.map { UInt8($0 + centre) }
+        let valueSquare = grid.reduce(0) { $0 + $1 * $1 } / Double(grid.count)
+
+        let range: ClosedRange<Int> =
+            switch format {
+            case .q2K: 8...15
+            case .q3K: 20...31
+            case .q4K, .q5K: 40...63
+            case .q6K: 80...127
+            default: 1...1
+            }
+        let factors = (0..<256).map { range.lowerBound + $0 * range.count / 256 }
+        subScales = factors.map { UInt8(format == .q3K ? $0 + 32 : $0) }
+        let factorSquare = factors.reduce(0) { $0 + Double($1 * $1) } / Double(factors.count)
+        scale = deviation / (valueSquare * factorSquare).squareRoot()
+        // Q4_1 and Q5_1 add their minimum, the K formats subtract theirs, times the sub-scale here.
+        minimum = !hasMinimum ? 0 : format == .q4x1 || format == .q5x1 ? -centre : centre
+    }
+
+    func draw(_ random: inout SplitMix64, into row: inout QuantizedRow) {
+        for block in row.scales.indices {
+            // Between 7/8 and 9/8 of the scale.
+            let vary = 0.875 + Double(random.next() >> 56) / 1024
+            row.scales[block] = Float16(scale * vary)
+            row.minimums[block] = Float16(scale * vary * minimum)
+        }
+        if row.subBlockSize < row.format.blockSize {
+            Self.fill(&row.subScales, from: subScales, &random)
+            if minimum != 0 { row.subMinimums = row.subScales }
+        }
+        Self.fill(&row.values, from: values, &random)
+    }
+
+    /// Fills an array with entries of a table of 256 that random bytes pick.
+    private static func fill(_ array: inout [UInt8], from table: [UInt8], _ random: inout SplitMix64) {
+        var target = array.mutableSpan
+        let table = table.span
+        let whole = target.count & ~7
+        for start in stride(from: 0, to: whole, by: 8) {
+            let word = random.next()
+            for byte in 0..<8 {
+                target[start + byte] = table[Int(truncatingIfNeeded: (word >> (8 * UInt64(byte))) & 0xFF)]
+            }
+        }
+        guard whole < target.count else { return }
+        var word = random.next()
+        for place in whole..<target.count {
+            target[place] = table[Int(truncatingIfNeeded: word & 0xFF)]
+            word >>= 8
+        }
+    }
+}
