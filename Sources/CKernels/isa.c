@@ -1,4 +1,4 @@
-#include "phalanx_isa.h"
+#include "isa_table.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -8,12 +8,28 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
 #endif
 
 static const char *const names[PHALANX_ISA_COUNT] = {
     [PHALANX_ISA_SCALAR] = "scalar",
     [PHALANX_ISA_AVX2] = "avx2",
+    [PHALANX_ISA_AVX_VNNI] = "avxvnni",
     [PHALANX_ISA_AVX512] = "avx512",
+    [PHALANX_ISA_NEON] = "neon",
+    [PHALANX_ISA_NEON_DOT] = "neondot",
+    [PHALANX_ISA_NEON_I8MM] = "neoni8mm",
+};
+
+static const phalanx_isa lower[PHALANX_ISA_COUNT] = {
+    [PHALANX_ISA_SCALAR] = PHALANX_ISA_SCALAR,
+    [PHALANX_ISA_AVX2] = PHALANX_ISA_SCALAR,
+    [PHALANX_ISA_AVX_VNNI] = PHALANX_ISA_AVX2,
+    [PHALANX_ISA_AVX512] = PHALANX_ISA_AVX2, // many processors with AVX-512 lack the 256-bit form of its dot products
+    [PHALANX_ISA_NEON] = PHALANX_ISA_SCALAR,
+    [PHALANX_ISA_NEON_DOT] = PHALANX_ISA_NEON,
+    [PHALANX_ISA_NEON_I8MM] = PHALANX_ISA_NEON_DOT,
 };
 
 const char *phalanx_isa_name(phalanx_isa isa) {
@@ -28,6 +44,20 @@ bool phalanx_isa_named(const char *name, phalanx_isa *isa) {
         }
     }
     return false;
+}
+
+phalanx_isa phalanx_isa_lower(phalanx_isa isa) { return lower[isa]; }
+
+void phalanx_isa_fill(void *tables, size_t table_bytes) {
+    char *bytes = tables;
+    void (*function)(void);
+    for (size_t isa = 0; isa < PHALANX_ISA_COUNT; isa++) { // a lower one comes first
+        for (size_t at = 0; at < table_bytes; at += sizeof function) {
+            memcpy(&function, bytes + isa * table_bytes + at, sizeof function);
+            if (function != NULL) continue;
+            memcpy(bytes + isa * table_bytes + at, bytes + lower[isa] * table_bytes + at, sizeof function);
+        }
+    }
 }
 
 #if defined(__x86_64__)
@@ -51,6 +81,11 @@ static bool has_avx2(void) {
     return (b & (1u << 5)) != 0;
 }
 
+static bool has_avx_vnni(void) {
+    unsigned a, b, c, d;
+    return has_avx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 4)) != 0;
+}
+
 static bool has_avx512(void) {
     unsigned a, b, c, d;
     if (!has_avx2() || (saved_states() & 0xe6) != 0xe6) return false; // and the mask and zmm registers
@@ -67,7 +102,16 @@ static unsigned detect(void) {
     unsigned found = 1u << PHALANX_ISA_SCALAR;
 #if defined(__x86_64__)
     if (has_avx2()) found |= 1u << PHALANX_ISA_AVX2;
+    if (has_avx_vnni()) found |= 1u << PHALANX_ISA_AVX_VNNI;
     if (has_avx512()) found |= 1u << PHALANX_ISA_AVX512;
+#elif defined(__aarch64__)
+    found |= 1u << PHALANX_ISA_NEON;
+#if defined(__linux__)
+    // Bits of the kernel's uapi/asm/hwcap.h, which older headers of the C library lack.
+    const bool has_dot = (getauxval(AT_HWCAP) >> 20 & 1) != 0, has_i8mm = (getauxval(AT_HWCAP2) >> 13 & 1) != 0;
+    if (has_dot) found |= 1u << PHALANX_ISA_NEON_DOT;
+    if (has_dot && has_i8mm) found |= 1u << PHALANX_ISA_NEON_I8MM;
+#endif
 #endif
     return found;
 }
@@ -84,8 +128,11 @@ bool phalanx_isa_available(phalanx_isa isa) {
 }
 
 phalanx_isa phalanx_isa_best(void) {
-    if (phalanx_isa_available(PHALANX_ISA_AVX512)) return PHALANX_ISA_AVX512;
-    return phalanx_isa_available(PHALANX_ISA_AVX2) ? PHALANX_ISA_AVX2 : PHALANX_ISA_SCALAR;
+    phalanx_isa best = PHALANX_ISA_SCALAR;
+    for (unsigned isa = 0; isa < PHALANX_ISA_COUNT; isa++) {
+        if (phalanx_isa_available((phalanx_isa)isa)) best = (phalanx_isa)isa;
+    }
+    return best;
 }
 
 const char *phalanx_isa_environment(void) { return getenv("PHALANX_ISA"); }

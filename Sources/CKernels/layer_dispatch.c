@@ -1,21 +1,20 @@
+#include "isa_table.h"
 #include "layer_table.h"
-#include "phalanx_isa.h"
 
 #pragma STDC FP_CONTRACT OFF
 
-const phalanx_layer_table *phalanx_layer_current(void) {
-    switch (phalanx_isa_current()) {
-    case PHALANX_ISA_SCALAR:
-        return &phalanx_layer_scalar;
+static phalanx_layer_table tables[PHALANX_ISA_COUNT];
+
+// Before main, and read only from then on.
+__attribute__((constructor)) static void fill(void) {
+    tables[PHALANX_ISA_SCALAR] = phalanx_layer_scalar;
 #if defined(__x86_64__)
-    case PHALANX_ISA_AVX2:
-    case PHALANX_ISA_AVX512: // nothing of its own here
-        return &phalanx_layer_avx2;
+    tables[PHALANX_ISA_AVX2] = phalanx_layer_avx2;
 #endif
-    default:
-        return &phalanx_layer_scalar;
-    }
+    phalanx_isa_fill(tables, sizeof tables[0]);
 }
+
+const phalanx_layer_table *phalanx_layer_current(void) { return &tables[phalanx_isa_current()]; }
 
 void phalanx_rms_norm(float *out, const float *x, const float *weight, size_t count, float epsilon) {
     phalanx_layer_current()->rms_norm(out, x, weight, count, epsilon);

@@ -1,13 +1,15 @@
+#include "isa_table.h"
 #include "matrix_table.h"
 
-static const phalanx_matrix_table tables[PHALANX_ISA_COUNT] = {
+static phalanx_matrix_table tables[PHALANX_ISA_COUNT] = {
     [PHALANX_ISA_SCALAR] = {phalanx_scalar_quantize, phalanx_scalar_multiply},
 #if defined(__x86_64__)
     [PHALANX_ISA_AVX2] = {phalanx_avx2_quantize, phalanx_avx2_multiply},
-    [PHALANX_ISA_AVX512] = {phalanx_avx2_quantize, phalanx_avx512_multiply},
+    [PHALANX_ISA_AVX512] = {.multiply = phalanx_avx512_multiply},
 #endif
 };
 
-const phalanx_matrix_table *phalanx_matrix_kernels(phalanx_isa isa) {
-    return &tables[tables[isa].multiply != NULL ? isa : PHALANX_ISA_SCALAR];
-}
+// Before main, and read only from then on.
+__attribute__((constructor)) static void fill(void) { phalanx_isa_fill(tables, sizeof tables[0]); }
+
+const phalanx_matrix_table *phalanx_matrix_kernels(phalanx_isa isa) { return &tables[isa]; }

@@ -9,8 +9,16 @@ public enum ISA: String, CaseIterable, Sendable, CustomStringConvertible {
     case scalar
     /// AVX2 with FMA and F16C.
     case avx2
+    /// AVX2 with the 256-bit integer dot products of AVX-VNNI.
+    case avxVNNI = "avxvnni"
     /// AVX-512 (F, BW, VL, DQ) with VNNI.
     case avx512
+    /// NEON of ARMv8.0.
+    case neon
+    /// NEON with integer dot products (dotprod).
+    case neonDot = "neondot"
+    /// NEON with integer dot and matrix products (dotprod and i8mm).
+    case neonI8MM = "neoni8mm"
 
     /// The one in use: what `PHALANX_ISA` asks for, or else the fastest this machine has, until `use()` says otherwise.
     public static var current: ISA { ISA(phalanx_isa_current()) }
@@ -56,7 +64,11 @@ public enum ISA: String, CaseIterable, Sendable, CustomStringConvertible {
         switch self {
         case .scalar: PHALANX_ISA_SCALAR
         case .avx2: PHALANX_ISA_AVX2
+        case .avxVNNI: PHALANX_ISA_AVX_VNNI
         case .avx512: PHALANX_ISA_AVX512
+        case .neon: PHALANX_ISA_NEON
+        case .neonDot: PHALANX_ISA_NEON_DOT
+        case .neonI8MM: PHALANX_ISA_NEON_I8MM
         }
     }
 

@@ -1,21 +1,26 @@
 // Instruction sets: what this machine has, and which one the kernels use.
 //
 // Every kernel has a scalar definition; each SIMD version equals it bit for bit, so the choice changes speed only.
-// A table of functions exists per instruction set; one without code of its own in some table uses the next lower one.
+// A table of functions exists per instruction set; an entry without code of its own is that of the next lower one.
 #ifndef PHALANX_ISA_H
 #define PHALANX_ISA_H
 
 #include <stdbool.h>
 
+// Within a family in ascending order of speed.
 typedef enum phalanx_isa {
     PHALANX_ISA_SCALAR = 0,
-    PHALANX_ISA_AVX2 = 1,   // with FMA and F16C
-    PHALANX_ISA_AVX512 = 2, // F, BW, VL, DQ and VNNI
+    PHALANX_ISA_AVX2,      // with FMA and F16C
+    PHALANX_ISA_AVX_VNNI,  // AVX2 and the 256-bit integer dot products of AVX-VNNI
+    PHALANX_ISA_AVX512,    // F, BW, VL, DQ and VNNI
+    PHALANX_ISA_NEON,      // ARMv8.0
+    PHALANX_ISA_NEON_DOT,  // and its integer dot products (dotprod)
+    PHALANX_ISA_NEON_I8MM, // and its integer matrix products (i8mm)
 } phalanx_isa;
 
-enum { PHALANX_ISA_COUNT = 3 };
+enum { PHALANX_ISA_COUNT = 7 };
 
-// "scalar", "avx2", "avx512"; NULL for a value outside the enumeration.
+// "scalar", "avx2", "avxvnni", "avx512", "neon", "neondot", "neoni8mm"; NULL for a value outside the enumeration.
 const char *phalanx_isa_name(phalanx_isa isa);
 
 // The instruction set of that name; false (and *isa untouched) when there is none.
@@ -23,6 +28,9 @@ bool phalanx_isa_named(const char *name, phalanx_isa *isa);
 
 // Whether this build has kernels for it and this machine (processor and operating system) can run them.
 bool phalanx_isa_available(phalanx_isa isa);
+
+// The next lower one of its family, which runs wherever this one does; scalar is below all and below itself.
+phalanx_isa phalanx_isa_lower(phalanx_isa isa);
 
 // The fastest available one.
 phalanx_isa phalanx_isa_best(void);
