@@ -152,16 +152,14 @@ static inline float largest_of(__m256 x) {
     return _mm_cvtss_f32(_mm_max_ss(m, _mm_movehdup_ps(m)));
 }
 
+// The greater one per lane; the second where either is NaN. So a NaN counts only as the first element of all.
 static float maximum(const float *x, size_t count) {
-    float largest = x[0];
+    __m256 m = _mm256_set1_ps(x[0]);
     size_t i = 0;
-    if (count >= 8) {
-        __m256 m = _mm256_loadu_ps(x);
-        for (i = 8; i + 8 <= count; i += 8) m = _mm256_max_ps(m, _mm256_loadu_ps(x + i));
-        largest = largest_of(m);
-    }
+    for (; i + 8 <= count; i += 8) m = _mm256_max_ps(_mm256_loadu_ps(x + i), m);
+    float largest = largest_of(m);
     for (; i < count; i++) largest = x[i] > largest ? x[i] : largest;
-    return largest;
+    return largest + 0.0f;
 }
 
 static float exp_sum_segment(float *out, const float *x, size_t count, float shift) {

@@ -98,7 +98,7 @@ static void float_from_half(float *out, const uint16_t *x, size_t count) {
 static float maximum(const float *x, size_t count) {
     float largest = x[0];
     for (size_t i = 1; i < count; i++) largest = x[i] > largest ? x[i] : largest;
-    return largest;
+    return largest + 0.0f; // of zeros, the positive one: which of them came first shall not matter
 }
 
 static float exp_sum_segment(float *out, const float *x, size_t count, float shift) {

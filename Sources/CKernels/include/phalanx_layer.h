@@ -4,6 +4,9 @@
 // The scalar code is the definition and the SIMD code equals it bit for bit. No function of the C library's libm is
 // used except the operations that IEEE 754 defines exactly (fused multiply-add, square root). Sums are made of sixteen
 // virtual lanes: element i is added to lane i mod 16, and the lanes are folded as one tree (8 apart, 4, 2, 1).
+//
+// A result that is NaN is NaN everywhere, but its sign and payload are the processor's and differ between architectures
+// (half precision apart, whose conversions keep them).
 #ifndef PHALANX_LAYER_H
 #define PHALANX_LAYER_H
 
@@ -48,7 +51,7 @@ void phalanx_float_from_half(float *out, const uint16_t *x, size_t count);
 
 // ---- Reductions over the vocabulary ---------------------------------------------------------------------------------
 
-// The largest element; count > 0.
+// The largest element, +0 for a zero; count > 0. A NaN is passed over, unless it is the first element: then the result.
 float phalanx_max(const float *x, size_t count);
 
 // The index of the largest element, the lowest one of equals; count > 0.
