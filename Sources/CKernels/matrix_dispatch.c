@@ -6,6 +6,10 @@ static phalanx_matrix_table tables[PHALANX_ISA_COUNT] = {
 #if defined(__x86_64__)
     [PHALANX_ISA_AVX2] = {phalanx_avx2_quantize, phalanx_avx2_multiply},
     [PHALANX_ISA_AVX512] = {.multiply = phalanx_avx512_multiply},
+#elif defined(__aarch64__)
+    [PHALANX_ISA_NEON] = {phalanx_neon_quantize, phalanx_neon_multiply},
+    [PHALANX_ISA_NEON_DOT] = {.multiply = phalanx_neon_dot_multiply},
+    [PHALANX_ISA_NEON_I8MM] = {.multiply = phalanx_neon_i8mm_multiply},
 #endif
 };
 

@@ -18,6 +18,11 @@ void phalanx_scalar_multiply(const phalanx_product *product, size_t first, size_
 void phalanx_avx2_quantize(phalanx_activation activation, size_t columns, const float *values, uint8_t *row);
 void phalanx_avx2_multiply(const phalanx_product *product, size_t first, size_t end);
 void phalanx_avx512_multiply(const phalanx_product *product, size_t first, size_t end);
+#elif defined(__aarch64__)
+void phalanx_neon_quantize(phalanx_activation activation, size_t columns, const float *values, uint8_t *row);
+void phalanx_neon_multiply(const phalanx_product *product, size_t first, size_t end);
+void phalanx_neon_dot_multiply(const phalanx_product *product, size_t first, size_t end);
+void phalanx_neon_i8mm_multiply(const phalanx_product *product, size_t first, size_t end);
 #endif
 
 #endif
