@@ -34,6 +34,8 @@ typedef struct phalanx_layer_table {
 extern const phalanx_layer_table phalanx_layer_scalar;
 #if defined(__x86_64__)
 extern const phalanx_layer_table phalanx_layer_avx2;
+#elif defined(__aarch64__)
+extern const phalanx_layer_table phalanx_layer_neon;
 #endif
 
 // The table of the instruction set in use.
