@@ -12,49 +12,91 @@ static size_t padded_count(size_t head_dim) {
 // A state is the padded values, the maximum and the sum of weights; a multiple of 16 floats keeps the next one aligned.
 static size_t state_count(size_t stride) { return stride + PHALANX_LANES; }
 
-static size_t kv_number_bytes(phalanx_kv_type type) { return type == PHALANX_KV_F16 ? 2 : 4; }
+// Numbers of a head's blocks with one scale.
+static size_t q8_blocks(size_t head_dim) { return (head_dim + PHALANX_Q8_BLOCK - 1) / PHALANX_Q8_BLOCK; }
 
-size_t phalanx_kv_head_bytes(phalanx_kv_type type, size_t head_dim) {
-    return 2 * PHALANX_PAGE_POSITIONS * head_dim * kv_number_bytes(type);
+// Bytes of one position's numbers, the scales apart.
+static size_t kv_row_bytes(phalanx_kv_type type, size_t head_dim) {
+    switch (type) {
+    case PHALANX_KV_F16:
+        return head_dim * 2;
+    case PHALANX_KV_F32:
+        return head_dim * 4;
+    case PHALANX_KV_Q8_0:
+        return head_dim;
+    }
+    return 0;
 }
 
-static void store_row(void *rows, phalanx_kv_type type, size_t head_dim, size_t position_in_page, const float *x) {
-    if (type == PHALANX_KV_F16) {
-        phalanx_layer_current()->half_from_float((uint16_t *)rows + position_in_page * head_dim, x, head_dim);
-    } else {
-        memcpy((float *)rows + position_in_page * head_dim, x, head_dim * sizeof(float));
+static size_t kv_scale_bytes(phalanx_kv_type type, size_t head_dim) {
+    return type == PHALANX_KV_Q8_0 ? q8_blocks(head_dim) * sizeof(uint16_t) : 0;
+}
+
+size_t phalanx_kv_head_bytes(phalanx_kv_type type, size_t head_dim) {
+    return 2 * PHALANX_PAGE_POSITIONS * (kv_row_bytes(type, head_dim) + kv_scale_bytes(type, head_dim));
+}
+
+// The scales of a position, behind the numbers of all positions.
+static uint16_t *row_scales(uint8_t *rows, phalanx_kv_type type, size_t head_dim, size_t position_in_page) {
+    uint8_t *scales = rows + PHALANX_PAGE_POSITIONS * kv_row_bytes(type, head_dim);
+    return (uint16_t *)(void *)(scales + position_in_page * kv_scale_bytes(type, head_dim));
+}
+
+static void store_row(uint8_t *rows, phalanx_kv_type type, size_t head_dim, size_t position_in_page, const float *x) {
+    uint8_t *row = rows + position_in_page * kv_row_bytes(type, head_dim);
+    switch (type) {
+    case PHALANX_KV_F16:
+        phalanx_layer_current()->half_from_float((uint16_t *)(void *)row, x, head_dim);
+        break;
+    case PHALANX_KV_F32:
+        memcpy(row, x, head_dim * sizeof(float));
+        break;
+    case PHALANX_KV_Q8_0:
+        phalanx_layer_current()->q8_from_float((int8_t *)row, row_scales(rows, type, head_dim, position_in_page), x,
+                                               head_dim);
+        break;
     }
 }
 
 void phalanx_kv_store(void *head, phalanx_kv_type type, size_t head_dim, size_t position_in_page, const float *key,
                       const float *value) {
-    uint8_t *values = (uint8_t *)head + phalanx_kv_head_bytes(type, head_dim) / 2;
-    store_row(head, type, head_dim, position_in_page, key);
-    store_row(values, type, head_dim, position_in_page, value);
+    uint8_t *keys = head;
+    store_row(keys, type, head_dim, position_in_page, key);
+    store_row(keys + phalanx_kv_head_bytes(type, head_dim) / 2, type, head_dim, position_in_page, value);
 }
 
-// Rows first ..< end of a page's keys or values as floats, padded with zeros to stride.
-static const float *loaded_rows(const phalanx_layer_table *table, float *scratch, const uint8_t *rows,
-                                phalanx_kv_type type, size_t head_dim, size_t stride, size_t first, size_t end) {
-    if (type == PHALANX_KV_F32 && stride == head_dim) return (const float *)(const void *)rows;
+// Rows first ..< end of a page's keys or values as floats, padded with zeros to stride. Meanwhile the same rows of the
+// page at `ahead` are fetched, unless it is NULL.
+static void load_rows(const phalanx_layer_table *table, float *scratch, const uint8_t *rows,
+                      const uint8_t *ahead, phalanx_kv_type type, size_t head_dim, size_t stride, size_t first,
+                      size_t end) {
+    const size_t row_bytes = kv_row_bytes(type, head_dim);
     for (size_t row = first; row < end; row++) {
+        if (ahead != NULL) {
+            for (size_t line = 0; line < row_bytes; line += 64) __builtin_prefetch(ahead + row * row_bytes + line, 0, 2);
+        }
         float *out = scratch + row * stride;
-        const uint8_t *in = rows + row * head_dim * kv_number_bytes(type);
-        if (type == PHALANX_KV_F16) {
+        const uint8_t *in = rows + row * row_bytes;
+        switch (type) {
+        case PHALANX_KV_F16:
             table->float_from_half(out, (const uint16_t *)(const void *)in, head_dim);
-        } else {
+            break;
+        case PHALANX_KV_F32:
             memcpy(out, in, head_dim * sizeof(float));
+            break;
+        case PHALANX_KV_Q8_0:
+            table->float_from_q8(out, (const int8_t *)in, row_scales((uint8_t *)rows, type, head_dim, row), head_dim);
+            break;
         }
         memset(out + head_dim, 0, (stride - head_dim) * sizeof(float));
     }
-    return scratch;
 }
 
 size_t phalanx_attention_scratch_count(size_t row_count, size_t group_count, size_t head_dim) {
     const size_t stride = padded_count(head_dim);
     const size_t query_count = row_count * group_count;
-    // Keys and values of a block, padded queries, the states of segment and result of each query, the block's state.
-    return 2 * PHALANX_PAGE_POSITIONS * stride + query_count * stride + (2 * query_count + 1) * state_count(stride);
+    // Keys and values of a block, padded queries, and the states of block, segment and result of each query.
+    return 2 * PHALANX_PAGE_POSITIONS * stride + query_count * stride + 3 * query_count * state_count(stride);
 }
 
 // The first position that a row sees.
@@ -72,32 +114,65 @@ typedef struct walk {
     float *keys, *values, *queries, *segments, *results, *block;
 } walk;
 
+// What a row sees of the block that begins at block_start.
+typedef struct block_range {
+    size_t first, end; // none when equal
+} block_range;
+
+static block_range seen_by(const phalanx_attention *a, size_t row, int64_t block_start) {
+    const int64_t position = a->first_position + (int64_t)row;
+    const int64_t first = greater(first_visible(position, a->window), block_start);
+    const int64_t end = lesser(position + 1, block_start + PHALANX_PAGE_POSITIONS);
+    if (first >= end) return (block_range){0, 0};
+    return (block_range){(size_t)(first - block_start), (size_t)(end - block_start)};
+}
+
+// The block's contribution to the segment states of some rows, which see the same of it.
+static void visit_rows(const walk *w, size_t first_row, size_t end_row, block_range range) {
+    const size_t group = w->attention->group_count, states = state_count(w->stride);
+    if (range.first == range.end) return;
+    const phalanx_attention_block block = {.states = w->block,
+                                           .state_stride = states,
+                                           .queries = w->queries + first_row * group * w->stride,
+                                           .query_count = (end_row - first_row) * group,
+                                           .keys = w->keys,
+                                           .values = w->values,
+                                           .stride = w->stride,
+                                           .first = range.first,
+                                           .end = range.end,
+                                           .scale = w->attention->scale};
+    w->table->attention_block(&block);
+    for (size_t q = 0; q < block.query_count; q++) {
+        float *segment = w->segments + (first_row * group + q) * states;
+        w->table->attention_merge(segment, w->block + q * states, w->stride);
+    }
+}
+
 // The block's contribution to the segment states of all queries that see some of it.
 static void visit_block(const walk *w, int64_t block_start) {
     const phalanx_attention *a = w->attention;
     const int64_t last_position = a->first_position + (int64_t)a->row_count - 1;
     const int64_t first = greater(first_visible(a->first_position, a->window), block_start);
     const int64_t end = lesser(last_position + 1, block_start + PHALANX_PAGE_POSITIONS);
-    const size_t page = a->page_table[block_start / PHALANX_PAGE_POSITIONS];
-    const uint8_t *keys = a->pages + page * a->page_stride;
-    const uint8_t *values = keys + phalanx_kv_head_bytes(a->kv_type, a->head_dim) / 2;
-    const size_t first_row = (size_t)(first - block_start), end_row = (size_t)(end - block_start);
-    const float *k =
-        loaded_rows(w->table, w->keys, keys, a->kv_type, a->head_dim, w->stride, first_row, end_row);
-    const float *v =
-        loaded_rows(w->table, w->values, values, a->kv_type, a->head_dim, w->stride, first_row, end_row);
-    for (size_t row = 0; row < a->row_count; row++) {
-        const int64_t position = a->first_position + (int64_t)row;
-        const int64_t row_first = greater(first_visible(position, a->window), block_start);
-        const int64_t row_end = lesser(position + 1, block_start + PHALANX_PAGE_POSITIONS);
-        if (row_first >= row_end) continue;
-        for (size_t head = 0; head < a->group_count; head++) {
-            const size_t query = row * a->group_count + head;
-            w->table->attention_block(w->block, w->queries + query * w->stride, k, v, w->stride,
-                                      (size_t)(row_first - block_start), (size_t)(row_end - block_start), a->scale);
-            w->table->attention_merge(w->segments + query * state_count(w->stride), w->block, w->stride);
-        }
+    const uint32_t *page = a->page_table + block_start / PHALANX_PAGE_POSITIONS;
+    const size_t half = phalanx_kv_head_bytes(a->kv_type, a->head_dim) / 2;
+    const uint8_t *keys = a->pages + page[0] * a->page_stride, *ahead = NULL;
+    if (block_start + PHALANX_PAGE_POSITIONS <= last_position) ahead = a->pages + page[1] * a->page_stride;
+    const size_t first_seen = (size_t)(first - block_start), end_seen = (size_t)(end - block_start);
+    load_rows(w->table, w->keys, keys, ahead, a->kv_type, a->head_dim, w->stride, first_seen, end_seen);
+    load_rows(w->table, w->values, keys + half, ahead ? ahead + half : NULL, a->kv_type, a->head_dim, w->stride,
+                first_seen, end_seen);
+    // Rows that see the same share every read.
+    size_t start = 0;
+    block_range range = seen_by(a, 0, block_start);
+    for (size_t row = 1; row < a->row_count; row++) {
+        const block_range next = seen_by(a, row, block_start);
+        if (next.first == range.first && next.end == range.end) continue;
+        visit_rows(w, start, row, range);
+        start = row;
+        range = next;
     }
+    visit_rows(w, start, a->row_count, range);
 }
 
 void phalanx_attend(const phalanx_attention *a) {

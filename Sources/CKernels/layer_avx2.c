@@ -146,6 +146,62 @@ static void float_from_half(float *out, const uint16_t *x, size_t count) {
     }
 }
 
+// The largest of eight unsigned numbers below 2^31.
+static inline uint32_t largest_bits(__m256i x) {
+    __m128i m = _mm_max_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4e));
+    m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0xb1));
+    return (uint32_t)_mm_cvtsi128_si32(m);
+}
+
+static void q8_from_float(int8_t *quantized, uint16_t *scales, const float *x, size_t count) {
+    const __m256i magnitude_bits = _mm256_set1_epi32(0x7fffffff);
+    size_t start = 0;
+    for (; start + PHALANX_Q8_BLOCK <= count; start += PHALANX_Q8_BLOCK) {
+        __m256i largest8 = _mm256_setzero_si256();
+        for (size_t i = 0; i < PHALANX_Q8_BLOCK; i += 8) {
+            const __m256i bits = _mm256_castps_si256(_mm256_loadu_ps(x + start + i));
+            largest8 = _mm256_max_epi32(largest8, _mm256_and_si256(bits, magnitude_bits));
+        }
+        const uint32_t largest = largest_bits(largest8);
+        if (largest < PHALANX_Q8_ZERO_BELOW || largest >= 0x7f800000) break; // rare: left to the definition
+        float magnitude;
+        memcpy(&magnitude, &largest, sizeof magnitude);
+        const __m256 inverse = _mm256_set1_ps(127.0f / magnitude);
+        __m256i rounded[4];
+        for (size_t i = 0; i < 4; i++) {
+            rounded[i] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + start + i * 8), inverse));
+        }
+        const __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(rounded[0], rounded[1]),
+                                                 _mm256_packs_epi32(rounded[2], rounded[3]));
+        // The packs interleave 128-bit halves; this puts groups of 4 back in order.
+        const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+        _mm256_storeu_si256((__m256i *)(void *)(quantized + start), _mm256_permutevar8x32_epi32(bytes, order));
+        const __m128i scale = _mm_cvtps_ph(_mm_set_ss(magnitude / 127.0f), _MM_FROUND_TO_NEAREST_INT);
+        scales[start / PHALANX_Q8_BLOCK] = (uint16_t)_mm_extract_epi16(scale, 0);
+    }
+    if (start < count) {
+        phalanx_layer_scalar.q8_from_float(quantized + start, scales + start / PHALANX_Q8_BLOCK, x + start,
+                                           count - start);
+    }
+}
+
+static void float_from_q8(float *out, const int8_t *quantized, const uint16_t *scales, size_t count) {
+    size_t i = 0;
+    for (; i + 8 <= count; i += 8) {
+        const __m256 scale = _mm256_cvtph_ps(_mm_set1_epi16((int16_t)scales[i / PHALANX_Q8_BLOCK]));
+        const __m256i wide = _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)(quantized + i)));
+        _mm256_storeu_ps(out + i, _mm256_mul_ps(_mm256_cvtepi32_ps(wide), scale));
+    }
+    if (i < count) {
+        int8_t tail[8] = {0};
+        memcpy(tail, quantized + i, count - i);
+        const __m256 scale = _mm256_cvtph_ps(_mm_set1_epi16((int16_t)scales[i / PHALANX_Q8_BLOCK]));
+        const __m256i wide = _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)tail));
+        _mm256_maskstore_ps(out + i, mask8(count - i), _mm256_mul_ps(_mm256_cvtepi32_ps(wide), scale));
+    }
+}
+
 static inline float largest_of(__m256 x) {
     __m128 m = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
     m = _mm_max_ps(m, _mm_movehl_ps(m, m));
@@ -244,16 +300,17 @@ static inline __attribute__((always_inline)) void weigh(float *out, const float 
     for (size_t r = 0; r < registers; r++) _mm256_storeu_ps(out + 8 * r, sums[r]);
 }
 
-static void attention_block(float *state, const float *query, const float *keys, const float *values, size_t stride,
-                            size_t first, size_t end, float scale) {
+static void attention_query(float *state, const float *query, const phalanx_attention_block *block) {
+    const size_t first = block->first, end = block->end, stride = block->stride;
+    const float *keys = block->keys, *values = block->values;
     float weights[PHALANX_PAGE_POSITIONS];
-    const __m256 masked = _mm256_set1_ps(-__builtin_inff()), scales = _mm256_set1_ps(scale);
+    const __m256 masked = _mm256_set1_ps(-__builtin_inff()), scales = _mm256_set1_ps(block->scale);
     for (size_t j = 0; j < PHALANX_PAGE_POSITIONS; j += 8) _mm256_storeu_ps(weights + j, masked);
     size_t j = first;
     for (; j + 8 <= end; j += 8) {
         _mm256_storeu_ps(weights + j, _mm256_mul_ps(dot_eight(query, keys + j * stride, stride), scales));
     }
-    for (; j < end; j++) weights[j] = dot_one(query, keys + j * stride, stride) * scale;
+    for (; j < end; j++) weights[j] = dot_one(query, keys + j * stride, stride) * block->scale;
 
     // Positions that are not seen hold minus infinity: no maximum, and a weight of +0 that changes no sum of weights.
     const size_t first_group = first / 16 * 16;
@@ -276,6 +333,12 @@ static void attention_block(float *state, const float *query, const float *keys,
     for (; d < stride; d += 16) weigh(state + d, weights, values + d, stride, first, end, 2);
     state[stride] = maximum_score;
     state[stride + 1] = fold(low, high);
+}
+
+static void attention_block(const phalanx_attention_block *block) {
+    for (size_t q = 0; q < block->query_count; q++) {
+        attention_query(block->states + q * block->state_stride, block->queries + q * block->stride, block);
+    }
 }
 
 static void attention_merge(float *into, const float *from, size_t stride) {
@@ -303,6 +366,8 @@ const phalanx_layer_table phalanx_layer_avx2 = {
     .rope_rotate = rope_rotate,
     .half_from_float = half_from_float,
     .float_from_half = float_from_half,
+    .q8_from_float = q8_from_float,
+    .float_from_q8 = float_from_q8,
     .max = maximum,
     .exp_sum_segment = exp_sum_segment,
     .attention_block = attention_block,

@@ -95,6 +95,37 @@ static void float_from_half(float *out, const uint16_t *x, size_t count) {
     for (size_t i = 0; i < count; i++) out[i] = float_from_one(x[i]);
 }
 
+// The scale is stored in half precision, but the numbers are divided by the largest magnitude itself.
+static void q8_from_float(int8_t *quantized, uint16_t *scales, const float *x, size_t count) {
+    for (size_t start = 0; start < count; start += PHALANX_Q8_BLOCK) {
+        const size_t end = count - start < PHALANX_Q8_BLOCK ? count : start + PHALANX_Q8_BLOCK;
+        uint32_t largest = 0;
+        for (size_t i = start; i < end; i++) {
+            uint32_t magnitude;
+            memcpy(&magnitude, x + i, sizeof magnitude);
+            magnitude &= 0x7fffffff;
+            largest = magnitude > largest ? magnitude : largest;
+        }
+        float magnitude;
+        memcpy(&magnitude, &largest, sizeof magnitude);
+        if (largest < PHALANX_Q8_ZERO_BELOW || largest >= 0x7f800000) {
+            memset(quantized + start, 0, end - start);
+            scales[start / PHALANX_Q8_BLOCK] = largest < PHALANX_Q8_ZERO_BELOW ? 0 : 0x7e00;
+            continue;
+        }
+        const float inverse = 127.0f / magnitude;
+        for (size_t i = start; i < end; i++) {
+            const float rounded = (x[i] * inverse + PHALANX_ROUNDER) - PHALANX_ROUNDER;
+            quantized[i] = (int8_t)rounded;
+        }
+        scales[start / PHALANX_Q8_BLOCK] = half_from_one(magnitude / 127.0f);
+    }
+}
+
+static void float_from_q8(float *out, const int8_t *quantized, const uint16_t *scales, size_t count) {
+    for (size_t i = 0; i < count; i++) out[i] = (float)quantized[i] * float_from_one(scales[i / PHALANX_Q8_BLOCK]);
+}
+
 static float maximum(const float *x, size_t count) {
     float largest = x[0];
     for (size_t i = 1; i < count; i++) largest = x[i] > largest ? x[i] : largest;
@@ -111,10 +142,10 @@ static float exp_sum_segment(float *out, const float *x, size_t count, float shi
     return fold(lanes);
 }
 
-static void attention_block(float *state, const float *query, const float *keys, const float *values, size_t stride,
-                            size_t first, size_t end, float scale) {
+static void attention_query(float *state, const float *query, const phalanx_attention_block *block) {
+    const size_t first = block->first, end = block->end, stride = block->stride;
     float weights[PHALANX_PAGE_POSITIONS];
-    for (size_t j = first; j < end; j++) weights[j] = dot(query, keys + j * stride, stride) * scale;
+    for (size_t j = first; j < end; j++) weights[j] = dot(query, block->keys + j * stride, stride) * block->scale;
     const float largest = maximum(weights + first, end - first);
     float lanes[PHALANX_LANES] = {0};
     for (size_t j = first; j < end; j++) {
@@ -123,11 +154,17 @@ static void attention_block(float *state, const float *query, const float *keys,
     }
     for (size_t d = 0; d < stride; d++) {
         float sum = 0.0f;
-        for (size_t j = first; j < end; j++) sum = __builtin_fmaf(weights[j], values[j * stride + d], sum);
+        for (size_t j = first; j < end; j++) sum = __builtin_fmaf(weights[j], block->values[j * stride + d], sum);
         state[d] = sum;
     }
     state[stride] = largest;
     state[stride + 1] = fold(lanes);
+}
+
+static void attention_block(const phalanx_attention_block *block) {
+    for (size_t q = 0; q < block->query_count; q++) {
+        attention_query(block->states + q * block->state_stride, block->queries + q * block->stride, block);
+    }
 }
 
 static void attention_merge(float *into, const float *from, size_t stride) {
@@ -151,6 +188,8 @@ const phalanx_layer_table phalanx_layer_scalar = {
     .rope_rotate = rope_rotate,
     .half_from_float = half_from_float,
     .float_from_half = float_from_half,
+    .q8_from_float = q8_from_float,
+    .float_from_q8 = float_from_q8,
     .max = maximum,
     .exp_sum_segment = exp_sum_segment,
     .attention_block = attention_block,

@@ -9,8 +9,24 @@
 
 enum {
     PHALANX_LANES = 16,
+    PHALANX_Q8_BLOCK = 32,
     PHALANX_EXP_SUM_SEGMENT = 1024,
 };
+
+// Below this magnitude (2^-100) a block of q8 numbers is zero: 127 / a and a / 127 stay normal numbers.
+#define PHALANX_Q8_ZERO_BELOW 0x0d800000u
+
+typedef struct phalanx_attention_block {
+    float *states;          // state_stride apart
+    size_t state_stride;
+    const float *queries;   // stride apart
+    size_t query_count;
+    const float *keys;      // 64-byte aligned, as values are
+    const float *values;
+    size_t stride;
+    size_t first, end;
+    float scale;
+} phalanx_attention_block;
 
 typedef struct phalanx_layer_table {
     void (*rms_norm)(float *out, const float *x, const float *weight, size_t count, float epsilon);
@@ -20,13 +36,16 @@ typedef struct phalanx_layer_table {
                         size_t head_dim);
     void (*half_from_float)(uint16_t *out, const float *x, size_t count);
     void (*float_from_half)(float *out, const uint16_t *x, size_t count);
+    // int8 numbers in blocks of 32 with one f16 scale each; the last block may be shorter.
+    void (*q8_from_float)(int8_t *quantized, uint16_t *scales, const float *x, size_t count);
+    void (*float_from_q8)(float *out, const int8_t *quantized, const uint16_t *scales, size_t count);
     float (*max)(const float *x, size_t count);
     // One segment, at most PHALANX_EXP_SUM_SEGMENT elements; out may be NULL.
     float (*exp_sum_segment)(float *out, const float *x, size_t count, float shift);
-    // A block of keys and values, rows padded with zeros to stride (a multiple of 16): positions first ..< end of it,
-    // at least one. Writes state: stride weighted sums of values, then the maximum, then the sum of weights.
-    void (*attention_block)(float *state, const float *query, const float *keys, const float *values, size_t stride,
-                            size_t first, size_t end, float scale);
+    // A block of keys and values, rows padded with zeros to stride (a multiple of 16), seen by some queries: positions
+    // first ..< end of it, at least one. Writes a state for each query: stride weighted sums of values, then the maximum,
+    // then the sum of weights. Rows of the block that are not seen may hold anything.
+    void (*attention_block)(const phalanx_attention_block *block);
     // Merges a later state into an earlier one; a state whose sum of weights is zero is empty.
     void (*attention_merge)(float *into, const float *from, size_t stride);
 } phalanx_layer_table;

@@ -71,9 +71,11 @@ enum {
 typedef enum phalanx_kv_type {
     PHALANX_KV_F16 = 0,
     PHALANX_KV_F32 = 1,
+    PHALANX_KV_Q8_0 = 2, // int8 in blocks of 32 numbers of a head with one f16 scale each
 } phalanx_kv_type;
 
-// One head's keys and values in a page: 64 x head_dim keys, then 64 x head_dim values.
+// One head's keys and values in a page: 64 x head_dim keys, then 64 x head_dim values; q8_0 numbers are followed by the
+// scales of the 64 positions, keys and values each.
 size_t phalanx_kv_head_bytes(phalanx_kv_type type, size_t head_dim);
 
 // Stores one position (head_dim numbers each) of one head; head points at the head's keys in its page.
