@@ -121,16 +121,14 @@ static void float_from_q8(float *out, const int8_t *quantized, const uint16_t *s
     }
 }
 
+// The greater one per lane; the second where either is NaN. So a NaN counts only as the first element of all.
 static float maximum(const float *x, size_t count) {
-    float largest = x[0];
-    size_t i = 0;
-    if (count >= 16) {
-        __m512 m = _mm512_loadu_ps(x);
-        for (i = 16; i + 16 <= count; i += 16) m = _mm512_max_ps(m, _mm512_loadu_ps(x + i));
-        largest = _mm512_reduce_max_ps(m);
+    __m512 m = _mm512_set1_ps(x[0]);
+    for (size_t i = 0; i < count; i += 16) {
+        const __mmask16 lanes = first_lanes(count - i);
+        m = _mm512_mask_max_ps(m, lanes, _mm512_maskz_loadu_ps(lanes, x + i), m);
     }
-    for (; i < count; i++) largest = x[i] > largest ? x[i] : largest;
-    return largest;
+    return _mm512_reduce_max_ps(m) + 0.0f;
 }
 
 static float exp_sum_segment(float *out, const float *x, size_t count, float shift) {
@@ -181,7 +179,7 @@ INLINE void dot_sixteen(const int queries, const float *query, const float *keys
         }
         for (size_t i = 0; i < stride; i += 16) {
             __m512 some[4];
-            for (int k = 0; k < 4; k++) some[k] = _mm512_load_ps(key + (size_t)k * stride + i);
+            for (int k = 0; k < 4; k++) some[k] = _mm512_loadu_ps(key + (size_t)k * stride + i);
 #pragma clang loop unroll(full)
             for (int q = 0; q < queries; q++) {
                 const __m512 numbers = _mm512_loadu_ps(query + (size_t)q * stride + i);
@@ -202,7 +200,7 @@ INLINE void weigh(const int queries, const int vectors, float *states, size_t st
     }
     for (size_t j = first; j < end; j++) {
         __m512 numbers[8];
-        for (int v = 0; v < vectors; v++) numbers[v] = _mm512_load_ps(values + j * stride + (size_t)v * 16);
+        for (int v = 0; v < vectors; v++) numbers[v] = _mm512_loadu_ps(values + j * stride + (size_t)v * 16);
 #pragma clang loop unroll(full)
         for (int q = 0; q < queries; q++) {
             const __m512 weight = _mm512_set1_ps(weights[(size_t)q * PHALANX_PAGE_POSITIONS + j]);
@@ -237,7 +235,7 @@ INLINE void attention_queries(const int queries, const phalanx_attention_block *
         }
     }
     for (int q = 0; q < queries; q++) {
-        const float maximum_score = _mm512_reduce_max_ps(largest[q]);
+        const float maximum_score = _mm512_reduce_max_ps(largest[q]) + 0.0f;
         const __m512 shift = _mm512_set1_ps(maximum_score);
         __m512 sums = _mm512_setzero_ps();
         for (size_t j = first_group; j < end; j += 16) {

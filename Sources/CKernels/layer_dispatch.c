@@ -10,6 +10,7 @@ __attribute__((constructor)) static void fill(void) {
     tables[PHALANX_ISA_SCALAR] = phalanx_layer_scalar;
 #if defined(__x86_64__)
     tables[PHALANX_ISA_AVX2] = phalanx_layer_avx2;
+    tables[PHALANX_ISA_AVX512] = phalanx_layer_avx512;
 #elif defined(__aarch64__)
     tables[PHALANX_ISA_NEON] = phalanx_layer_neon;
 #endif

@@ -21,7 +21,7 @@ typedef struct phalanx_attention_block {
     size_t state_stride;
     const float *queries;   // stride apart
     size_t query_count;
-    const float *keys;      // 64-byte aligned, as values are
+    const float *keys;      // stride apart, as values are
     const float *values;
     size_t stride;
     size_t first, end;
@@ -53,6 +53,7 @@ typedef struct phalanx_layer_table {
 extern const phalanx_layer_table phalanx_layer_scalar;
 #if defined(__x86_64__)
 extern const phalanx_layer_table phalanx_layer_avx2;
+extern const phalanx_layer_table phalanx_layer_avx512;
 #elif defined(__aarch64__)
 extern const phalanx_layer_table phalanx_layer_neon;
 #endif

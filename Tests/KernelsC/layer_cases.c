@@ -146,6 +146,8 @@ static void store_positions(const phalanx_attention *attention, uint8_t *pages, 
 void suite_attention_case(suite_case *some) {
     enum { PAGES_MAXIMUM = 32, WORK = 400000 };
     static const size_t head_dims[] = {20, 32, 48, 64, 80, 96, 128};
+    static const phalanx_kv_type kv_types[] = {PHALANX_KV_F16, PHALANX_KV_F32, PHALANX_KV_Q8_0};
+    static const char *const kv_names[] = {"f16", "f32", "q8_0"};
     static uint32_t page_table[PAGES_MAXIMUM];
     phalanx_attention attention = {
         .row_count = suite_chance(some, 3) ? 1 : suite_between(some, 1, 17),
@@ -153,7 +155,7 @@ void suite_attention_case(suite_case *some) {
         .group_count = suite_between(some, 1, 5),
         .window = suite_chance(some, 3) ? (int64_t)suite_between(some, 1, 200) : 0,
         .scale = 0x1.4p-3f,
-        .kv_type = suite_chance(some, 2) ? PHALANX_KV_F16 : PHALANX_KV_F32,
+        .kv_type = kv_types[suite_between(some, 0, 2)],
         .page_table = page_table,
     };
     const suite_numbers numbers = suite_chance(some, 4) ? SUITE_EQUAL : SUITE_ORDINARY;
@@ -164,7 +166,7 @@ void suite_attention_case(suite_case *some) {
     snprintf(some->shape, sizeof some->shape,
              "attention of %zu rows at %lld, %zu heads of %zu, window %lld, %s pages, %s numbers", attention.row_count,
              (long long)attention.first_position, attention.group_count, attention.head_dim,
-             (long long)attention.window, attention.kv_type == PHALANX_KV_F16 ? "f16" : "f32",
+             (long long)attention.window, kv_names[attention.kv_type],
              suite_numbers_name(numbers));
 
     const size_t page_count = (positions + PHALANX_PAGE_POSITIONS - 1) / PHALANX_PAGE_POSITIONS;
