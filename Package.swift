@@ -61,6 +61,7 @@ let package = Package(
         .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
         .target(name: "CKernels"),
         .target(name: "CHost"),
+        .target(name: "CBench"),
         module("Inference"),
         // Floor 1
         .target(name: "CWire", dependencies: ["CProtobufC"]),
@@ -93,7 +94,7 @@ let package = Package(
                 "Kernels", "CoordinatorClient", logging,
             ]),
         module("Terminal", ["Inference"]),
-        module("Bench", ["Phi", "Checkpoint", "Kernels", "Host", "Inference", "Tokenization"]),
+        module("Bench", ["Phi", "Checkpoint", "Kernels", "Host", "Inference", "Tokenization", "CBench"]),
         // Floor 6
         .executableTarget(
             name: "phalanx",

@@ -23,7 +23,7 @@ struct Phalanx: AsyncParsableCommand {
         version: "phalanx \(ProductVersion.text)",
         subcommands: [
             UpCommand.self, CoordinatorCommand.self, WorkerCommand.self, GatewayCommand.self, GenerateCommand.self,
-            ChatCommand.self, StatusCommand.self, InspectCommand.self, TokenizeCommand.self,
+            ChatCommand.self, StatusCommand.self, InspectCommand.self, TokenizeCommand.self, BenchCommand.self,
             SynthCommand.self,
         ])
 }
