@@ -5,19 +5,13 @@
 
 #include "CBench.h"
 
-#include <stdbool.h>
 #include <string.h>
-
-#if defined(__aarch64__)
-#include <sys/auxv.h>
-#endif
 
 // One loop: what it stands for, and the multiply-adds of a round.
 typedef struct multiplier {
     const char *isa;
     cbench_number number;
     uint32_t round_size;
-    bool (*is_available)(void); // null: wherever the instruction set is
     void (*run)(uint64_t rounds);
 } multiplier;
 
@@ -104,23 +98,23 @@ DEFINE_SSE2(int8_scalar, SIX(PAIRS))
 DEFINE_SSE2(float_scalar, SIX(FLOATS))
 
 static const multiplier multipliers[] = {
-    {"avx512", CBENCH_INT8, 12 * 64, NULL, int8_avx512_12},
-    {"avx512", CBENCH_INT8, 16 * 64, NULL, int8_avx512_16},
-    {"avx512", CBENCH_INT8, 24 * 64, NULL, int8_avx512_24},
-    {"avx512", CBENCH_INT8, 24 * 32, NULL, int8_avx512_24_half},
-    {"avx512", CBENCH_FLOAT32, 12 * 16, NULL, float_avx512_12},
-    {"avx512", CBENCH_FLOAT32, 24 * 16, NULL, float_avx512_24},
-    {"avx512", CBENCH_FLOAT32, 24 * 8, NULL, float_avx512_24_half},
-    {"avxvnni", CBENCH_INT8, 8 * 32, NULL, int8_avxvnni_8},
-    {"avxvnni", CBENCH_INT8, 12 * 32, NULL, int8_avxvnni_12},
-    {"avxvnni", CBENCH_FLOAT32, 8 * 8, NULL, float_avx2_8},
-    {"avxvnni", CBENCH_FLOAT32, 12 * 8, NULL, float_avx2_12},
-    {"avx2", CBENCH_INT8, 6 * 32, NULL, int8_avx2_exact},
-    {"avx2", CBENCH_INT8, 8 * 32, NULL, int8_avx2_narrow},
-    {"avx2", CBENCH_FLOAT32, 8 * 8, NULL, float_avx2_8},
-    {"avx2", CBENCH_FLOAT32, 12 * 8, NULL, float_avx2_12},
-    {"scalar", CBENCH_INT8, 6 * 8, NULL, int8_scalar},
-    {"scalar", CBENCH_FLOAT32, 6 * 4, NULL, float_scalar},
+    {"avx512", CBENCH_INT8, 12 * 64, int8_avx512_12},
+    {"avx512", CBENCH_INT8, 16 * 64, int8_avx512_16},
+    {"avx512", CBENCH_INT8, 24 * 64, int8_avx512_24},
+    {"avx512", CBENCH_INT8, 24 * 32, int8_avx512_24_half},
+    {"avx512", CBENCH_FLOAT32, 12 * 16, float_avx512_12},
+    {"avx512", CBENCH_FLOAT32, 24 * 16, float_avx512_24},
+    {"avx512", CBENCH_FLOAT32, 24 * 8, float_avx512_24_half},
+    {"avxvnni", CBENCH_INT8, 8 * 32, int8_avxvnni_8},
+    {"avxvnni", CBENCH_INT8, 12 * 32, int8_avxvnni_12},
+    {"avxvnni", CBENCH_FLOAT32, 8 * 8, float_avx2_8},
+    {"avxvnni", CBENCH_FLOAT32, 12 * 8, float_avx2_12},
+    {"avx2", CBENCH_INT8, 6 * 32, int8_avx2_exact},
+    {"avx2", CBENCH_INT8, 8 * 32, int8_avx2_narrow},
+    {"avx2", CBENCH_FLOAT32, 8 * 8, float_avx2_8},
+    {"avx2", CBENCH_FLOAT32, 12 * 8, float_avx2_12},
+    {"scalar", CBENCH_INT8, 6 * 8, int8_scalar},
+    {"scalar", CBENCH_FLOAT32, 6 * 4, float_scalar},
 };
 
 #elif defined(__aarch64__)
@@ -145,17 +139,16 @@ DEFINE_NEON(int8_matrix, ".arch_extension i8mm\n\t", TIMES_24("smmla v", ".4s, v
 DEFINE_NEON(int8_long, "", TIMES_24("smlal v", ".8h, v30.8b, v31.8b\n\t"))
 DEFINE_NEON(float_neon, "", TIMES_24("fmla v", ".4s, v31.4s, v31.4s\n\t"))
 
-// Linux's numbers (asm/hwcap.h) of the dot product and of the 8-bit matrix product.
-static bool has_dot(void) { return (getauxval(AT_HWCAP) & (1ul << 20)) != 0; }
-static bool has_matrix(void) { return (getauxval(AT_HWCAP2) & (1ul << 13)) != 0; }
-
 static const multiplier multipliers[] = {
-    {"neon", CBENCH_INT8, 24 * 16, has_dot, int8_dot},
-    {"neon", CBENCH_INT8, 24 * 32, has_matrix, int8_matrix},
-    {"neon", CBENCH_INT8, 24 * 8, NULL, int8_long},
-    {"neon", CBENCH_FLOAT32, 24 * 4, NULL, float_neon},
-    {"scalar", CBENCH_INT8, 24 * 8, NULL, int8_long},
-    {"scalar", CBENCH_FLOAT32, 24 * 4, NULL, float_neon},
+    {"neoni8mm", CBENCH_INT8, 24 * 32, int8_matrix},
+    {"neoni8mm", CBENCH_INT8, 24 * 16, int8_dot},
+    {"neoni8mm", CBENCH_FLOAT32, 24 * 4, float_neon},
+    {"neondot", CBENCH_INT8, 24 * 16, int8_dot},
+    {"neondot", CBENCH_FLOAT32, 24 * 4, float_neon},
+    {"neon", CBENCH_INT8, 24 * 8, int8_long},
+    {"neon", CBENCH_FLOAT32, 24 * 4, float_neon},
+    {"scalar", CBENCH_INT8, 24 * 8, int8_long},
+    {"scalar", CBENCH_FLOAT32, 24 * 4, float_neon},
 };
 
 #else
@@ -174,8 +167,8 @@ DEFINE_PLAIN(int8_scalar, int32_t, "+r")
 DEFINE_PLAIN(float_scalar, float, "+m")
 
 static const multiplier multipliers[] = {
-    {"scalar", CBENCH_INT8, 4, NULL, int8_scalar},
-    {"scalar", CBENCH_FLOAT32, 4, NULL, float_scalar},
+    {"scalar", CBENCH_INT8, 4, int8_scalar},
+    {"scalar", CBENCH_FLOAT32, 4, float_scalar},
 };
 
 #endif
@@ -186,7 +179,6 @@ static const multiplier *find(const char *isa, cbench_number number, size_t inde
     for (size_t i = 0; i < sizeof multipliers / sizeof multipliers[0]; i++) {
         const multiplier *candidate = &multipliers[i];
         if (candidate->number != number || strcmp(candidate->isa, isa) != 0) continue;
-        if (candidate->is_available != NULL && !candidate->is_available()) continue;
         if ((*found)++ == index) return candidate;
     }
     return NULL;

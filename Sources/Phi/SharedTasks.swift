@@ -1,5 +1,5 @@
-import Host
-import Kernels
+package import Host
+package import Kernels
 
 /// Contiguous pieces of a range of rows or panels, one per thread.
 struct Pieces {
@@ -34,7 +34,7 @@ struct ProductTask: ComputeTask {
 
 extension ComputePool {
     /// Multiplies `rowCount` filled rows by a matrix; allocates nothing.
-    func multiply(_ matrix: PackedMatrix, _ input: ActivationBuffer, rowCount: Int, into output: LayerRows) {
+    package func multiply(_ matrix: PackedMatrix, _ input: ActivationBuffer, rowCount: Int, into output: LayerRows) {
         let panels = Pieces(matrix.panelCount, pool: self)
         run(
             panels.pieceCount,

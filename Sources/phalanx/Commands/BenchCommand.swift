@@ -1,5 +1,6 @@
-public import ArgumentParser
-public import Kernels
+import ArgumentParser
+import Bench
+import Terminal
 
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -9,27 +10,25 @@ struct BenchCommand: ParsableCommand {
             A model, in one process (the same as "phalanx bench model"):
               phalanx bench --model FILE -p 512 -n 64 --depth 1024 --streams 1,4,8,16
 
+            Kernels one by one, and whether one row more ever costs speed:
+              phalanx bench kernels --format Q4_K --rows 1,8,512
+              phalanx bench cliffs --format Q4_K
+
             Every speed comes with the part of its limit that it reaches: decoding reads all weights and the keys and \
             values of each stream for every token, so memory bandwidth is its limit; prefill multiplies, so the int8 peak \
-            is. Both limits are measured in the same run, before and after, and the larger ones count.
+            is. Both limits are measured in the same run.
             """,
-        subcommands: [BenchModelCommand.self], defaultSubcommand: BenchModelCommand.self)
-}
+        subcommands: [BenchModelCommand.self, BenchKernelsCommand.self, BenchCliffsCommand.self],
+        defaultSubcommand: BenchModelCommand.self)
 
-/// Which kernels run.
-struct ISAOptions: ParsableArguments {
-    @Option(
-        help: """
-            The instruction set to use: \(ISA.allCases.filter(\.isAvailable).map(\.rawValue).joined(separator: ", ")) here \
-            (default: what PHALANX_ISA says, or the fastest).
-            """)
-    var isa: ISA?
-
-    mutating func validate() throws {
-        if let isa, !isa.isAvailable { throw ValidationError("--isa \(isa) is not available on this machine.") }
+    /// Makes an impossible number the wrong usage that it is.
+    static func checking(_ body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch let error as BenchError {
+            throw ValidationError(error.message)
+        }
     }
 
-    var chosen: ISA { isa ?? ISA.current }
+    static func percent(_ fraction: Double) -> String { Number.text(fraction * 100, fractionDigits: 1) + "%" }
 }
-
-extension ISA: ExpressibleByArgument {}

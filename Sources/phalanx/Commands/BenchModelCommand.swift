@@ -47,13 +47,28 @@ struct BenchModelCommand: ParsableCommand {
     @Option(help: "The most prompt tokens per step.")
     var chunk = 512
 
-    @OptionGroup var isa: ISAOptions
+    @Option(help: "The instruction set to use (default: what PHALANX_ISA says, or the fastest).")
+    var isa: ISA?
 
     @Flag(help: "Print JSON.")
     var json = false
 
+    mutating func validate() throws {
+        if let isa, !isa.isAvailable { throw ValidationError("--isa \(isa) is not available on this machine.") }
+        try BenchCommand.checking { try plan.checkNumbers() }
+    }
+
     func run() throws {
         let checkpoint = try Checkpoint.open(try DemoModel.resolve(model))
+        let bar = ProgressBar()
+        let result = try ModelBench.run(plan, checkpoint: checkpoint, isa: isa ?? ISA.current) {
+            bar.show($0, fraction: $1)
+        }
+        bar.clear()
+        try json ? JSONOutput.write(result) : Output.line(Self.table(result))
+    }
+
+    private var plan: ModelBenchPlan {
         var plan = ModelBenchPlan()
         plan.promptCount = promptTokens
         plan.generatedCount = generatedTokens
@@ -63,10 +78,7 @@ struct BenchModelCommand: ParsableCommand {
         plan.kvType = kvType.type
         plan.repeatCount = `repeat`
         plan.chunkRowCount = chunk
-        let bar = ProgressBar()
-        let result = try ModelBench.run(plan, checkpoint: checkpoint, isa: isa.chosen) { bar.show($0, fraction: $1) }
-        bar.clear()
-        try json ? JSONOutput.write(result) : Output.line(Self.table(result))
+        return plan
     }
 
     private static func table(_ result: ModelBenchResult) -> String {
@@ -77,7 +89,7 @@ struct BenchModelCommand: ParsableCommand {
         if let prefill = result.prefill {
             table.add([
                 "prefill, \(prefill.tokenCount) tokens", Number.text(prefill.tokensPerSecond, fractionDigits: 1),
-                percent(prefill.fraction(of: limits)), "int8 peak", others(prefill.rounds),
+                BenchCommand.percent(prefill.fraction(of: limits)), "int8 peak", others(prefill.rounds),
             ])
         }
         for decode in result.decode {
@@ -85,7 +97,7 @@ struct BenchModelCommand: ParsableCommand {
             let depth = result.plan.depth > 0 ? " at \(result.plan.depth)" : ""
             table.add([
                 "decode, \(streams)\(depth)", Number.text(decode.tokensPerSecond, fractionDigits: 1),
-                percent(decode.fraction(of: limits)), "read bandwidth", others(decode.rounds),
+                BenchCommand.percent(decode.fraction(of: limits)), "read bandwidth", others(decode.rounds),
             ])
         }
         return """
@@ -99,10 +111,8 @@ struct BenchModelCommand: ParsableCommand {
             """
     }
 
-    private static func percent(_ fraction: Double) -> String { Number.text(fraction * 100, fractionDigits: 1) + "%" }
-
     /// What others took of the machine in the worst round.
     private static func others(_ rounds: [Measurement]) -> String {
-        rounds.compactMap(\.othersFraction).max().map(percent) ?? "-"
+        rounds.compactMap(\.othersFraction).max().map(BenchCommand.percent) ?? "-"
     }
 }

@@ -22,9 +22,7 @@ struct LimitProbe {
     /// - Parameter repeatedByteCount: what is read again and again in the measurement that the limits are for. Fewer
     ///   bytes than `largeByteCount` may stay in a cache, which has a bandwidth of its own.
     func limits(isa: ISA, repeatedByteCount: Int = .max) throws -> MachineLimits {
-        // Never more than a quarter of the memory that is free.
-        let available = Machine.detect().availableByteCount / 4
-        let large = try readBytesPerSecond(max(min(Self.largeByteCount, available), 64 << 20))
+        let large = try memoryBytesPerSecond()
         let repeated =
             repeatedByteCount < Self.largeByteCount ? max(large, try readBytesPerSecond(repeatedByteCount)) : large
         return MachineLimits(
@@ -55,8 +53,16 @@ struct LimitProbe {
         }
     }
 
-    /// Reads so many bytes, rounded to pages for each thread, with every pattern.
-    private func readBytesPerSecond(_ byteCount: Int) throws -> Double {
+    /// The bandwidth of main memory. Takes at most a quarter of the memory that is free.
+    func memoryBytesPerSecond() throws -> Double {
+        let available = Machine.detect().availableByteCount / 4
+        return try readBytesPerSecond(max(min(Self.largeByteCount, available), 64 << 20))
+    }
+
+    /// The bandwidth of reading the same bytes again and again.
+    ///
+    /// - Parameter byteCount: rounded to pages of each thread.
+    func readBytesPerSecond(_ byteCount: Int) throws -> Double {
         let partByteCount = max(1, byteCount / pool.threadCount / 4096) * 4096
         let buffer = try HugeBuffer(byteCount: partByteCount * pool.threadCount)
         // Each thread touches its own part first, so that the memory is near to it.

@@ -1,4 +1,4 @@
-public import Checkpoint
+import Checkpoint
 public import Inference
 import Kernels
 import Phi
@@ -22,23 +22,22 @@ public struct ModelBenchPlan: Sendable, Hashable {
     public var chunkRowCount = 512
 
     /// Bounds of the numbers that users give.
+    public static let maxPositionCount = 1 << 20
     public static let maxStreamCount = 256
     public static let maxRepeatCount = 100
     public static let maxChunkRowCount = 4096
 
     public init() {}
 
-    /// Throws `BenchError` when a number is impossible, or does not fit the model or the machine.
-    ///
-    /// - Parameter availableByteCount: memory that is free for KV pages.
-    public func check(_ model: ModelConfiguration, availableByteCount: Int) throws {
+    /// Throws `BenchError` when a number is impossible for any model.
+    public func checkNumbers() throws {
         let limits: [(String, Int, ClosedRange<Int>)] = [
-            ("-p", promptCount, 0...model.contextLength), ("-n", generatedCount, 0...model.contextLength),
-            ("--depth", depth, 0...model.contextLength), ("--repeat", repeatCount, 1...Self.maxRepeatCount),
+            ("-p", promptCount, 0...Self.maxPositionCount), ("-n", generatedCount, 0...Self.maxPositionCount),
+            ("--depth", depth, 0...Self.maxPositionCount), ("--repeat", repeatCount, 1...Self.maxRepeatCount),
             ("--chunk", chunkRowCount, 1...Self.maxChunkRowCount), ("--threads", threadCount, 1...1024),
         ]
         for (flag, value, range) in limits where !range.contains(value) {
-            throw BenchError("\(flag) \(value) is not possible here: \(range.lowerBound) to \(range.upperBound)")
+            throw BenchError("\(flag) \(value) is not possible: \(range.lowerBound) to \(range.upperBound)")
         }
         guard promptCount > 0 || generatedCount > 0 else {
             throw BenchError("-p 0 and -n 0 leave nothing to measure; give one of them")
@@ -47,6 +46,17 @@ public struct ModelBenchPlan: Sendable, Hashable {
             throw BenchError("--streams \(count) is not possible: 1 to \(Self.maxStreamCount), such as 1,4,8,16")
         }
         guard !streamCounts.isEmpty else { throw BenchError("--streams is empty; give numbers such as 1,4,8,16") }
+    }
+
+    /// Throws `BenchError` when something does not fit the model or the machine.
+    ///
+    /// - Parameter availableByteCount: memory that is free for KV pages.
+    func check(_ model: ModelConfiguration, availableByteCount: Int) throws {
+        try checkNumbers()
+        guard promptCount <= model.contextLength else {
+            throw BenchError(
+                "-p \(promptCount) is more than the model's context of \(model.contextLength); choose less")
+        }
         guard depth + generatedCount <= model.contextLength else {
             throw BenchError(
                 "--depth \(depth) and -n \(generatedCount) make \(depth + generatedCount) positions, but the model's "
