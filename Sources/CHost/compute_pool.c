@@ -1,5 +1,8 @@
 // Fork-join on bound threads: fork, spin briefly, then park, join.
 //
+// Every thread owns a contiguous share of the indices and takes them from its front; one that has finished its own
+// takes from the back of another's, so that a thread which the machine slows down does not hold up the run.
+//
 // One word, `generation`, starts a run; another, `pending`, ends it. Both sides watch their word for a while and then
 // sleep on it with a futex. The flags `parked` and `caller_sleeps` save the wake-up system call when nobody sleeps: the
 // sleeper raises its flag before it reads the word, the waker changes the word before it reads the flag, both with
@@ -23,6 +26,8 @@
 #include <unistd.h>
 
 typedef struct {
+    // The indices left of this thread's share: first one in the lower half, end in the upper half.
+    _Alignas(64) _Atomic uint64_t left;
     chost_pool *pool;
     uint32_t index;
     int32_t cpu;
@@ -99,14 +104,39 @@ static size_t share(size_t count, uint32_t t, uint32_t n) {
     return count / n * t + count % n * t / n;
 }
 
-static void run_share(const chost_pool *pool, uint32_t index) {
-    uint32_t sharers = pool->task_count < pool->thread_count ? (uint32_t)pool->task_count : pool->thread_count;
-    if (index >= sharers) {
+static uint64_t packed_range(size_t first, size_t end) { return (uint64_t)end << 32 | (uint64_t)first; }
+
+/// Takes one index of a share: the first one, or the last one for another thread.
+static bool take(pool_thread *owner, bool last, size_t *index) {
+    uint64_t left = atomic_load_explicit(&owner->left, memory_order_relaxed);
+    for (;;) {
+        const size_t first = left & UINT32_MAX, end = left >> 32;
+        if (first >= end) {
+            return false;
+        }
+        const uint64_t rest = last ? packed_range(first, end - 1) : packed_range(first + 1, end);
+        if (atomic_compare_exchange_weak_explicit(&owner->left, &left, rest, memory_order_relaxed,
+                                                  memory_order_relaxed)) {
+            *index = last ? end - 1 : first;
+            return true;
+        }
+    }
+}
+
+static void run_tasks(chost_pool *pool, uint32_t thread) {
+    const size_t count = pool->task_count;
+    if (count <= pool->thread_count) { // one for each: nothing to take from others
+        if (thread < count) {
+            pool->task(pool->context, thread, thread);
+        }
         return;
     }
-    size_t end = share(pool->task_count, index + 1, sharers);
-    for (size_t i = share(pool->task_count, index, sharers); i < end; i++) {
-        pool->task(pool->context, i);
+    size_t index;
+    for (uint32_t turn = 0; turn < pool->thread_count; turn++) {
+        const uint32_t owner = (thread + turn) % pool->thread_count;
+        while (take(&pool->threads[owner], turn > 0, &index)) {
+            pool->task(pool->context, index, thread);
+        }
     }
 }
 
@@ -133,7 +163,7 @@ static void *thread_main(void *argument) {
             return NULL;
         }
         chost_set_fp_control(chost_fp_control_ieee());
-        run_share(pool, self->index);
+        run_tasks(pool, self->index);
         if (atomic_fetch_sub(&pool->pending, 1) == 1 && atomic_load(&pool->caller_sleeps) != 0) {
             futex_wake(&pool->pending, 1);
         }
@@ -201,7 +231,6 @@ chost_pool *chost_pool_create(uint32_t thread_count, const int32_t *cpus, uint64
         return NULL;
     }
     size_t size = sizeof(chost_pool) + thread_count * sizeof(pool_thread);
-    size = (size + 63) / 64 * 64;
     chost_pool *pool = aligned_alloc(64, size);
     if (pool == NULL) {
         *error = ENOMEM;
@@ -249,6 +278,9 @@ int32_t chost_pool_run(chost_pool *pool, size_t task_count, chost_pool_task task
     if (task_count == 0) {
         return 0;
     }
+    if (task_count > UINT32_MAX) {
+        return E2BIG;
+    }
     pthread_mutex_lock(&pool->turn);
     const chost_pool *outer = running_pool;
     running_pool = pool;
@@ -257,15 +289,20 @@ int32_t chost_pool_run(chost_pool *pool, size_t task_count, chost_pool_task task
 
     if (task_count == 1 || pool->thread_count == 1) {
         for (size_t i = 0; i < task_count; i++) {
-            task(context, i);
+            task(context, i, 0);
         }
     } else {
         pool->task_count = task_count;
         pool->task = task;
         pool->context = context;
+        for (uint32_t t = 0; t < pool->thread_count; t++) {
+            const size_t first = share(task_count, t, pool->thread_count);
+            const size_t end = share(task_count, t + 1, pool->thread_count);
+            atomic_store_explicit(&pool->threads[t].left, packed_range(first, end), memory_order_relaxed);
+        }
         atomic_store_explicit(&pool->pending, pool->thread_count - 1, memory_order_relaxed);
         wake_threads(pool);
-        run_share(pool, 0);
+        run_tasks(pool, 0);
         await_threads(pool);
     }
 

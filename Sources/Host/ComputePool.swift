@@ -62,14 +62,14 @@ import CHost
 
     /// Calls `body(i)` exactly once for each `i` in `0..<taskCount`, on all threads, and returns when all are done.
     ///
-    /// Indices are shared out in contiguous ascending pieces, one per thread. The body must not call `run` of the same
+    /// Each thread owns a contiguous piece of the indices; one that is done helps the others. The body must not call `run` of the same
     /// pool. What it writes must not overlap between indices. A run allocates a few words for the closure; where even
     /// that is too much, use a `ComputeTask`.
     public func run(_ taskCount: Int, _ body: (Int) -> Void) {
         withoutActuallyEscaping(body) { run(taskCount, ClosureTask(body: $0)) }
     }
 
-    /// Calls `task.compute(i)` exactly once for each `i` in `0..<taskCount`; allocates nothing.
+    /// Calls `task.compute(i, thread:)` exactly once for each `i` in `0..<taskCount`; allocates nothing.
     ///
     /// Otherwise as `run(_:_:)` with a closure.
     public func run<Work: ComputeTask>(_ taskCount: Int, _ task: Work) {
@@ -80,14 +80,14 @@ import CHost
             return unsafe withUnsafeMutablePointer(to: &call) { context in
                 unsafe chost_pool_run(
                     handle, taskCount,
-                    { context, index in
+                    { context, index, thread in
                         // `context` is the call above, only read here.
                         let call = unsafe context.unsafelyUnwrapped.assumingMemoryBound(to: Call.self)
-                        unsafe call.pointee.type.compute(index, of: call.pointee.state)
+                        unsafe call.pointee.type.compute(index, thread: Int(thread), of: call.pointee.state)
                     }, context)
             }
         }
-        precondition(status == 0, "ComputePool.run was called from inside a task of the same pool")
+        precondition(status == 0, "ComputePool.run was called from inside a task, or with 2^32 tasks or more")
     }
 
     /// Binds the calling thread to this pool's first processor, for a thread that exists to call `run`.
@@ -111,6 +111,6 @@ import CHost
     private struct ClosureTask: ComputeTask {
         let body: (Int) -> Void
 
-        func compute(_ index: Int) { body(index) }
+        func compute(_ index: Int, thread: Int) { body(index) }
     }
 }

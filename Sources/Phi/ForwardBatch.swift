@@ -9,6 +9,9 @@ struct ForwardBatch {
         let firstPosition: Int
         let regime: RopeRegime
         let pageTable: PageTable
+
+        /// The position of one of the batch's rows, which belongs to this part.
+        func position(ofRow row: Int) -> Int { firstPosition + row - firstRow }
     }
 
     /// Some rows of a part whose attention is computed together.
@@ -19,22 +22,28 @@ struct ForwardBatch {
         let rowCount: Int
     }
 
-    /// Rows whose attention shares a read of keys and values.
-    static let tileRowCount = 8
+    /// The most rows whose attention shares a read of keys and values.
+    let tileRowCount: Int
 
     private(set) var parts: [Part] = []
     private(set) var tiles: [Tile] = []
-    private(set) var rowCount = 0
+    /// For each row, the index of its part.
+    private(set) var partOfRow: [Int] = []
 
-    init(maxRowCount: Int) {
+    var rowCount: Int { partOfRow.count }
+
+    init(maxRowCount: Int, tileRowCount: Int) {
+        precondition(tileRowCount > 0, "a tile has rows")
+        self.tileRowCount = tileRowCount
         parts.reserveCapacity(maxRowCount)
         tiles.reserveCapacity(maxRowCount)
+        partOfRow.reserveCapacity(maxRowCount)
     }
 
     mutating func removeAll() {
         parts.removeAll(keepingCapacity: true)
         tiles.removeAll(keepingCapacity: true)
-        rowCount = 0
+        partOfRow.removeAll(keepingCapacity: true)
     }
 
     /// Adds rows; the page table must name a page for every position that they see.
@@ -44,9 +53,9 @@ struct ForwardBatch {
             Part(
                 firstRow: rowCount, rowCount: count, firstPosition: firstPosition, regime: regime,
                 pageTable: pageTable))
-        for offset in stride(from: 0, to: count, by: Self.tileRowCount) {
-            tiles.append(Tile(part: parts.count - 1, offset: offset, rowCount: min(Self.tileRowCount, count - offset)))
+        for offset in stride(from: 0, to: count, by: tileRowCount) {
+            tiles.append(Tile(part: parts.count - 1, offset: offset, rowCount: min(tileRowCount, count - offset)))
         }
-        rowCount += count
+        for _ in 0..<count { partOfRow.append(parts.count - 1) }
     }
 }

@@ -11,6 +11,9 @@ final class ForwardPass {
     /// The rows' hidden state: input and output. maxRowCount x hidden.
     let hidden: LayerRows
     let maxRowCount: Int
+    /// Rows of one sequence whose attention is computed together: as many as make 32 queries of a key/value head, which
+    /// is enough for reading keys and values to cost little beside the products with them.
+    let tileRowCount: Int
 
     private let shape: DecoderShape
     private let rotary: RotaryEmbedding
@@ -44,7 +47,8 @@ final class ForwardPass {
         attention = AttentionKernel(
             layout: cache.layout, groupCount: shape.groupCount,
             scale: Float(1 / Double(shape.headSize).squareRoot()), window: shape.slidingWindow)
-        let scratchCount = attention.scratchCount(rowCount: ForwardBatch.tileRowCount)
+        tileRowCount = max(4, 32 / shape.groupCount)
+        let scratchCount = attention.scratchCount(rowCount: tileRowCount)
         let rows = { (columns: Int) in try LayerRows.allocated(rowCount: maxRowCount, columnCount: columns) }
         hidden = try rows(shape.hiddenSize)
         normed = try rows(shape.hiddenSize)
@@ -85,7 +89,7 @@ final class ForwardPass {
     func run(_ batch: ForwardBatch, layers: [DecoderLayer], willCompute: (Int) -> Void) {
         precondition(batch.rowCount <= maxRowCount, "the batch was checked against the buffers")
         guard batch.rowCount > 0 else { return }
-        for part in batch.parts { share(.rotation(part), part.rowCount) }
+        share(.rotation(batch), batch.rowCount)
         for (index, layer) in layers.enumerated() {
             willCompute(index)
             computeAttention(layer, index: index, batch)
@@ -100,7 +104,7 @@ final class ForwardPass {
         share(.attentionInput(layer), rowCount)
         pool.multiply(
             layer.queryKeyValue, hiddenActivations.buffer(for: layer.queryKeyValue), rowCount: rowCount, into: fused)
-        for part in batch.parts { share(.keysAndValues(part, layer: index), part.rowCount) }
+        share(.keysAndValues(batch, layer: index), rowCount)
         share(.attention(batch, layer: index), batch.tiles.count * shape.keyValueHeadCount)
         share(.attentionOutputInput(layer), rowCount)
         pool.multiply(
@@ -119,10 +123,10 @@ final class ForwardPass {
     /// Work between products that rows, or tasks of attention, are shared out for.
     private enum Phase {
         /// Sines and cosines of the rows' positions.
-        case rotation(ForwardBatch.Part)
+        case rotation(ForwardBatch)
         case attentionInput(DecoderLayer)
         /// Rotates queries and keys, and stores keys and values in their pages.
-        case keysAndValues(ForwardBatch.Part, layer: Int)
+        case keysAndValues(ForwardBatch, layer: Int)
         case attention(ForwardBatch, layer: Int)
         case attentionOutputInput(DecoderLayer)
         case feedForwardInput(DecoderLayer)
@@ -135,7 +139,7 @@ final class ForwardPass {
         let phase: Phase
         let pieces: Pieces
 
-        func compute(_ piece: Int) { pass.compute(phase, piece: piece, of: pieces) }
+        func compute(_ piece: Int, thread: Int) { pass.compute(phase, piece: piece, of: pieces, thread: thread) }
     }
 
     /// Shares a phase out over the threads; allocates nothing.
@@ -144,20 +148,20 @@ final class ForwardPass {
         pool.run(pieces.pieceCount, PhaseTask(pass: self, phase: phase, pieces: pieces))
     }
 
-    private func compute(_ phase: Phase, piece: Int, of pieces: Pieces) {
+    private func compute(_ phase: Phase, piece: Int, of pieces: Pieces, thread: Int) {
         let rows = pieces[piece]
         switch phase {
-        case .rotation(let part):
-            for offset in rows { prepareRotation(part, offset: offset) }
+        case .rotation(let batch):
+            for row in rows { prepareRotation(batch.parts[batch.partOfRow[row]], row: row) }
         case .attentionInput(let layer):
             normalize(rows, weight: layer.attentionNorm)
             hiddenActivations.buffer(for: layer.queryKeyValue).fill(rows, from: normed)
-        case .keysAndValues(let part, let layer):
-            for offset in rows { rotateAndStore(part, offset: offset, layer: layer) }
+        case .keysAndValues(let batch, let layer):
+            for row in rows { rotateAndStore(batch.parts[batch.partOfRow[row]], row: row, layer: layer) }
         case .attention(let batch, let layer):
             // Dealt out like cards: later tiles of a prompt see more and cost more.
             for task in stride(from: piece, to: pieces.count, by: pieces.pieceCount) {
-                attend(batch, task: task, layer: layer, thread: piece)
+                attend(batch, task: task, layer: layer, thread: thread)
             }
         case .attentionOutputInput(let layer):
             attendedActivations.buffer(for: layer.attentionOutput).fill(rows, from: attended)
@@ -175,10 +179,9 @@ final class ForwardPass {
         }
     }
 
-    private func prepareRotation(_ part: ForwardBatch.Part, offset: Int) {
-        let row = part.firstRow + offset
+    private func prepareRotation(_ part: ForwardBatch.Part, row: Int) {
         LayerKernels.ropeAngles(
-            inverseFrequency: rotary.inverseFrequencies(part.regime), position: part.firstPosition + offset,
+            inverseFrequency: rotary.inverseFrequencies(part.regime), position: part.position(ofRow: row),
             factor: rotary.attentionFactor, cosine: cosine.rows(row..<row + 1), sine: sine.rows(row..<row + 1))
     }
 
@@ -187,9 +190,8 @@ final class ForwardPass {
     }
 
     /// Rotates a row's queries and keys, and stores its keys and values in the row's page.
-    private func rotateAndStore(_ part: ForwardBatch.Part, offset: Int, layer: Int) {
-        let row = part.firstRow + offset
-        let position = part.firstPosition + offset
+    private func rotateAndStore(_ part: ForwardBatch.Part, row: Int, layer: Int) {
+        let position = part.position(ofRow: row)
         let line = fused.rows(row..<row + 1)
         let keyStart = shape.queryColumnCount
         let valueStart = keyStart + shape.keyValueColumnCount

@@ -1,16 +1,20 @@
 package import Host
 package import Kernels
 
-/// Contiguous pieces of a range of rows or panels, one per thread.
+/// Contiguous pieces of a range of rows or panels: several per thread, so that one that the machine slows down has
+/// something to give away.
 struct Pieces {
+    /// Pieces per thread, where there are so many things.
+    static let countPerThread = 8
+
     /// Things to share out.
     let count: Int
-    /// Pieces; at most one per thread and per thing.
+    /// Pieces; at most one per thing.
     let pieceCount: Int
 
     init(_ count: Int, pool: ComputePool) {
         self.count = count
-        pieceCount = min(count, pool.threadCount)
+        pieceCount = count <= pool.threadCount ? count : min(count, Self.countPerThread * pool.threadCount)
     }
 
     /// What belongs to a piece.
@@ -27,7 +31,7 @@ struct ProductTask: ComputeTask {
     let output: LayerRows
     let panels: Pieces
 
-    func compute(_ piece: Int) {
+    func compute(_ piece: Int, thread: Int) {
         matrix.multiply(input, rowCount: rowCount, panels: panels[piece], into: output)
     }
 }

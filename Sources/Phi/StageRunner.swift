@@ -73,7 +73,7 @@ public final class StageRunner {
         workspace = SamplerWorkspace(vocabularyLimit: vocabularyLimit)
         sequences = StageSequences(
             pageCount: pageCount, tableCapacity: shape.maxLogicalPageCount, vocabularyLimit: vocabularyLimit)
-        batch = ForwardBatch(maxRowCount: maxRowCount)
+        batch = ForwardBatch(maxRowCount: maxRowCount, tileRowCount: forward.tileRowCount)
         outputRows.reserveCapacity(maxRowCount)
     }
 

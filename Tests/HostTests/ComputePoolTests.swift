@@ -27,7 +27,7 @@ import Testing
 
     private struct Squares: ComputeTask {
         let output: SharedCounts
-        func compute(_ index: Int) { output.add(index * index, at: index) }
+        func compute(_ index: Int, thread: Int) { output.add(index * index, at: index) }
     }
 
     @Test func `a task of its own type is shared out like a closure`() throws {
@@ -35,6 +35,23 @@ import Testing
         let output = SharedCounts(100)
         pool.run(100, Squares(output: output))
         #expect(output.values == (0..<100).map { $0 * $0 })
+    }
+
+    @Test func `a thread that is held up keeps one task, and the others take over the rest`() throws {
+        let pool = try ComputePool(threadCount: 3)
+        let done = Atomic<Int>(0)
+        let counts = SharedCounts(90)
+        let giveUp = Date.now.addingTimeInterval(30)
+        pool.run(90) { index in
+            // The first index of thread 0's share waits for all that another thread could compute instead.
+            if index == 0 {
+                while done.load(ordering: .relaxed) < 89, Date.now < giveUp { Thread.sleep(forTimeInterval: 0.001) }
+            }
+            counts.add(1, at: index)
+            done.add(1, ordering: .relaxed)
+        }
+        #expect(Date.now < giveUp)
+        #expect(counts.values.allSatisfy { $0 == 1 })
     }
 
     private final class Turns: Sendable {

@@ -51,7 +51,7 @@ struct AllocationTests {
                     logprobCount: nil, promptLogprobCount: nil), vocabularyLimit: 288)
         }
         var workspace = SamplerWorkspace(vocabularyLimit: 288)
-        var batch = ForwardBatch(maxRowCount: 8)
+        var batch = ForwardBatch(maxRowCount: 8, tileRowCount: 4)
         var tokens: [Int32] = [5, 9]
         let outputRows = [0, 1]
         var steady = 0

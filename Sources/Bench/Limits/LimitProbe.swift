@@ -41,12 +41,12 @@ struct LimitProbe {
         let pattern: cbench_read_pattern
         let passCount: Int
 
-        func compute(_ thread: Int) {
+        func compute(_ part: Int, thread: Int) {
             buffer.withBytes { bytes in
-                unsafe bytes.extracting(thread * partByteCount..<(thread + 1) * partByteCount).withUnsafeBytes { part in
+                unsafe bytes.extracting(part * partByteCount..<(part + 1) * partByteCount).withUnsafeBytes { bytes in
                     for _ in 0..<passCount {
                         // The part lies in the buffer and starts on a line, since parts are whole pages.
-                        _ = unsafe cbench_read(width, pattern, part.baseAddress, part.count)
+                        _ = unsafe cbench_read(width, pattern, bytes.baseAddress, bytes.count)
                     }
                 }
             }
@@ -108,7 +108,7 @@ struct LimitProbe {
         let index: Int
         let rounds: UInt64
 
-        func compute(_ thread: Int) {
+        func compute(_ part: Int, thread: Int) {
             // The name is read during the call only.
             _ = unsafe cbench_multiply(isa.rawValue, number, index, rounds)
         }
@@ -131,7 +131,7 @@ struct LimitProbe {
             // As many rounds as fill the time on one thread.
             var rounds: UInt64 = 10_000
             while Measurement.time({
-                MultiplyTask(isa: isa, number: number, index: index, rounds: rounds).compute(0)
+                MultiplyTask(isa: isa, number: number, index: index, rounds: rounds).compute(0, thread: 0)
             }) < Self.roundSeconds { rounds *= 2 }
             let multiplyAddCount = unsafe Double(cbench_multiply(isa.rawValue, number, index, 1))
             for _ in 0..<Self.roundCount {

@@ -37,7 +37,8 @@ int32_t chost_fp_flushes_subnormals(uint64_t control);
 /// Fork-join threads: `chost_pool_run` calls a task once for each index, on the caller and on parked threads.
 typedef struct chost_pool chost_pool;
 
-typedef void (*chost_pool_task)(void *context, size_t index);
+/// `thread` (0 ..< thread_count, the caller is 0) is the thread that computes; one task at a time runs on each.
+typedef void (*chost_pool_task)(void *context, size_t index, uint32_t thread);
 
 /// Starts `thread_count - 1` threads (the caller of `chost_pool_run` is the first one).
 ///
@@ -46,9 +47,11 @@ typedef void (*chost_pool_task)(void *context, size_t index);
 /// the kernel. Returns null and an errno in `*error` when a thread cannot be started.
 chost_pool *chost_pool_create(uint32_t thread_count, const int32_t *cpus, uint64_t spin_nanoseconds, int32_t *error);
 
-/// Calls `task(context, i)` once for each i in 0..<task_count and returns when all are done. Thread t of
-/// n (the smaller of threads and tasks) takes the contiguous indices t*count/n ..< (t+1)*count/n in ascending order. Allocates nothing. Callers from several threads
-/// take turns. Returns 0, or EDEADLK when called from inside a task of the same pool.
+/// Calls `task(context, i, thread)` once for each i in 0..<task_count and returns when all are done. Thread t of n owns
+/// the contiguous indices t*count/n ..< (t+1)*count/n and takes them in ascending order; threads that are done take over
+/// from the ends of the others' (never when there are at most as many tasks as threads: task t then belongs to thread t).
+/// Allocates nothing. Callers from several threads take turns. Returns 0, E2BIG above 2^32 - 1 tasks, or EDEADLK when
+/// called from inside a task of the same pool.
 ///
 /// Every task runs with IEEE arithmetic (`chost_fp_control_ieee`); the caller's control word is restored afterwards.
 int32_t chost_pool_run(chost_pool *pool, size_t task_count, chost_pool_task task, void *context);
