@@ -16,8 +16,9 @@
 
 enum {
     ROWS_AT_ONCE = 10,
-    FETCH_AHEAD = 4096,      // bytes, when a panel is read once
-    TILE_BYTES = 512 * 1024, // of activations that stay in the second-level cache while panels pass
+    FETCH_AHEAD = 8192,      // bytes, when a panel is read once
+    TILE_BYTES = 256 * 1024, // of activations that stay in the second-level cache while panels pass
+    BATCH_BYTES = 2 << 20,   // of panels that stay in the last-level cache while tiles pass
 };
 
 // Which part of the next bytes one pass over a panel fetches: that of every block b with b % passes == pass.
@@ -202,20 +203,29 @@ static const panel_kernel kernels[PHALANX_FORMAT_COUNT][ROWS_AT_ONCE] = {
 // Part `index` of `parts` nearly equal parts of 0 ..< count begins here.
 static size_t share_start(size_t count, size_t index, size_t parts) { return count * index / parts; }
 
-void phalanx_avx512_multiply_blocks(const phalanx_product *product, size_t first, size_t end) {
+// The rows start ..< start + rows with some panels, in passes of nearly equal size.
+static void multiply_tile(const phalanx_product *product, size_t first, size_t end, size_t start, size_t rows) {
     const panel_kernel *by_rows = kernels[product->format];
-    size_t tile_rows = TILE_BYTES / product->activation_stride / ROWS_AT_ONCE * ROWS_AT_ONCE;
+    const size_t passes = (rows + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE;
+    for (size_t p = first; p < end; p++) {
+        for (size_t pass = 0; pass < passes; pass++) {
+            const size_t row = share_start(rows, pass, passes), next = share_start(rows, pass + 1, passes);
+            by_rows[next - row - 1](product, p, start + row, (fetch_share){pass, passes});
+        }
+    }
+}
+
+void phalanx_avx512_multiply_blocks(const phalanx_product *product, size_t first, size_t end) {
+    size_t tile_rows = TILE_BYTES / product->activation_stride;
     if (tile_rows < 2 * ROWS_AT_ONCE) tile_rows = 2 * ROWS_AT_ONCE;
     const size_t tiles = (product->rows + tile_rows - 1) / tile_rows;
-    for (size_t t = 0; t < tiles; t++) {
-        const size_t start = share_start(product->rows, t, tiles);
-        const size_t rows = share_start(product->rows, t + 1, tiles) - start;
-        const size_t passes = (rows + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE;
-        for (size_t p = first; p < end; p++) {
-            for (size_t pass = 0; pass < passes; pass++) {
-                const size_t row = share_start(rows, pass, passes), next = share_start(rows, pass + 1, passes);
-                by_rows[next - row - 1](product, p, start + row, (fetch_share){pass, passes});
-            }
+    size_t batch = BATCH_BYTES / phalanx_panel_bytes(product->format, product->columns);
+    if (batch < 8 || tiles == 1) batch = tiles == 1 ? end - first : 8;
+    for (size_t p = first; p < end; p += batch) {
+        const size_t batch_end = end - p < batch ? end : p + batch;
+        for (size_t t = 0; t < tiles; t++) {
+            const size_t start = share_start(product->rows, t, tiles);
+            multiply_tile(product, p, batch_end, start, share_start(product->rows, t + 1, tiles) - start);
         }
     }
 }
