@@ -75,7 +75,8 @@ struct ServedModel: Sendable {
                 "\(configuration.modelPath) holds a vocabulary but no weights; name a whole checkpoint with --model")
         }
         let model = checkpoint.configuration
-        let kvByteCount = 2 * model.kvWidth * configuration.kvType.byteCount * KVPage.positionCount
+        let kvByteCount =
+            2 * model.kvHeadCount * configuration.kvType.byteCount(headSize: model.headDimension) * KVPage.positionCount
         // A row of every intermediate result, as float32 and once more as quantised activations.
         let rowWidth =
             4 * model.hiddenSize + model.qkvRowCount + 2 * model.queryWidth + 4 * model.feedForwardSize

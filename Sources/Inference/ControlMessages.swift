@@ -45,12 +45,28 @@ public struct WorkerHello: Hashable, Sendable {
 public enum KVType: UInt8, Sendable, Hashable, CaseIterable {
     case f16 = 0
     case f32 = 1
+    /// int8 in blocks of 32 numbers of a head, with one half-precision scale each.
+    case q8x0 = 2
 
-    /// Bytes per stored number.
-    public var byteCount: Int { self == .f16 ? 2 : 4 }
+    /// Bytes of one position's keys, or values, of one head.
+    ///
+    /// - Parameter headSize: numbers per head.
+    public func byteCount(headSize: Int) -> Int {
+        switch self {
+        case .f16: 2 * headSize
+        case .f32: 4 * headSize
+        case .q8x0: headSize + 2 * ((headSize + 31) / 32)
+        }
+    }
 
     /// The name in flags and fingerprints.
-    public var name: String { self == .f16 ? "f16" : "f32" }
+    public var name: String {
+        switch self {
+        case .f16: "f16"
+        case .f32: "f32"
+        case .q8x0: "q8_0"
+        }
+    }
 }
 
 /// Where a worker dials another.

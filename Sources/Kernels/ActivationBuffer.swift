@@ -83,14 +83,23 @@ public enum ActivationLayout: Sendable, Hashable, CaseIterable {
     ///   - isa: whose kernels to use; they give the same bits.
     public func fill(_ rows: Range<Int>, from values: LayerRows, isa: ISA = .current) {
         precondition(rows.lowerBound >= 0 && rows.upperBound <= capacity, "rows of the buffer")
-        precondition(rows.upperBound <= values.rowCount && values.columnCount == columns, "rows of the values")
+        precondition(rows.upperBound <= values.rowCount, "rows of the values")
+        for row in rows { fill(row, from: values.rows(row..<row + 1), isa: isa) }
+    }
+
+    /// Takes one row in, from wherever it lies; for rows that exist only while they are handed over.
+    ///
+    /// - Parameters:
+    ///   - row: a row of this buffer.
+    ///   - numbers: one row of `columns` numbers.
+    ///   - isa: whose kernels to use; they give the same bits.
+    public func fill(_ row: Int, from numbers: LayerRows, isa: ISA = .current) {
+        precondition(row >= 0 && row < capacity, "a row of the buffer")
+        precondition(numbers.rowCount == 1 && numbers.columnCount == columns, "one row of the buffer's width")
         precondition(isa.isAvailable, "an instruction set of this machine")
-        // The kernel writes `rowByteCount` bytes per row, which were reserved.
-        let kernels = unsafe phalanx_matrix_kernels(isa.code).pointee
-        for row in rows {
-            unsafe kernels.quantize(
-                layout.code, columns, values.unsafeRow(row).baseAddress, start + row * rowByteCount)
-        }
+        // The kernel writes `rowByteCount` bytes, which were reserved.
+        unsafe phalanx_matrix_kernels(isa.code).pointee.quantize(
+            layout.code, columns, numbers.unsafeRow(0).baseAddress, start + row * rowByteCount)
     }
 
     /// The stored bytes of a row, for tests of the quantiser and comparisons bit for bit.

@@ -6,8 +6,16 @@ public enum AttentionPageFormat: Sendable, Hashable {
     case f16
     /// As computed.
     case f32
+    /// int8 in blocks of 32 numbers of a head, with one half-precision scale each.
+    case q8x0
 
-    var kernelType: phalanx_kv_type { self == .f16 ? PHALANX_KV_F16 : PHALANX_KV_F32 }
+    var kernelType: phalanx_kv_type {
+        switch self {
+        case .f16: PHALANX_KV_F16
+        case .f32: PHALANX_KV_F32
+        case .q8x0: PHALANX_KV_Q8_0
+        }
+    }
 }
 
 /// The layout of a physical page: for each layer, for each key/value head, 64 keys and then 64 values of that head.

@@ -21,16 +21,16 @@ final class ForwardPass {
     private let cache: KVCache
     private let pool: ComputePool
 
-    private let normed: LayerRows
     private let fused: LayerRows
     private let attended: LayerRows
     private let delta: LayerRows
     private let gateUp: LayerRows
-    private let gated: LayerRows
     private let cosine: LayerRows
     private let sine: LayerRows
-    /// One row of scratch memory per thread.
+    /// One row of attention's scratch memory per thread.
     private let scratch: LayerRows
+    /// One row per thread that is quantised as soon as it is computed: normed, or gated. It never leaves the near cache.
+    private let line: LayerRows
     private let hiddenActivations: ActivationSet
     private let attendedActivations: ActivationSet
     private let gatedActivations: ActivationSet
@@ -51,15 +51,15 @@ final class ForwardPass {
         let scratchCount = attention.scratchCount(rowCount: tileRowCount)
         let rows = { (columns: Int) in try LayerRows.allocated(rowCount: maxRowCount, columnCount: columns) }
         hidden = try rows(shape.hiddenSize)
-        normed = try rows(shape.hiddenSize)
         fused = try rows(shape.fusedColumnCount)
         attended = try rows(shape.queryColumnCount)
         delta = try rows(shape.hiddenSize)
         gateUp = try rows(2 * shape.feedForwardSize)
-        gated = try rows(shape.feedForwardSize)
         cosine = try rows(rotary.rotarySize / 2)
         sine = try rows(rotary.rotarySize / 2)
         scratch = try LayerRows.allocated(rowCount: pool.threadCount, columnCount: scratchCount)
+        line = try LayerRows.allocated(
+            rowCount: pool.threadCount, columnCount: max(shape.hiddenSize, shape.feedForwardSize))
         hiddenActivations = try ActivationSet(
             matrices: layers.flatMap { [$0.queryKeyValue, $0.gateUp] }, columns: shape.hiddenSize, capacity: maxRowCount
         )
@@ -72,8 +72,8 @@ final class ForwardPass {
     /// Bytes of the buffers, the activations' int8 forms left out.
     static func byteCount(shape: DecoderShape, maxRowCount: Int) -> Int {
         let columns = [
-            shape.hiddenSize, shape.hiddenSize, shape.fusedColumnCount, shape.queryColumnCount, shape.hiddenSize,
-            2 * shape.feedForwardSize, shape.feedForwardSize, shape.headSize, shape.headSize,
+            shape.hiddenSize, shape.fusedColumnCount, shape.queryColumnCount, shape.hiddenSize,
+            2 * shape.feedForwardSize, shape.headSize, shape.headSize,
             // The activations' own forms are at most as large as floats.
             shape.hiddenSize, shape.queryColumnCount, shape.feedForwardSize,
         ]
@@ -154,8 +154,8 @@ final class ForwardPass {
         case .rotation(let batch):
             for row in rows { prepareRotation(batch.parts[batch.partOfRow[row]], row: row) }
         case .attentionInput(let layer):
-            normalize(rows, weight: layer.attentionNorm)
-            hiddenActivations.buffer(for: layer.queryKeyValue).fill(rows, from: normed)
+            let input = hiddenActivations.buffer(for: layer.queryKeyValue)
+            for row in rows { fill(input, normalizing: row, weight: layer.attentionNorm, thread: thread) }
         case .keysAndValues(let batch, let layer):
             for row in rows { rotateAndStore(batch.parts[batch.partOfRow[row]], row: row, layer: layer) }
         case .attention(let batch, let layer):
@@ -166,14 +166,14 @@ final class ForwardPass {
         case .attentionOutputInput(let layer):
             attendedActivations.buffer(for: layer.attentionOutput).fill(rows, from: attended)
         case .feedForwardInput(let layer):
-            LayerKernels.add(delta.rows(rows), to: hidden.rows(rows))
-            normalize(rows, weight: layer.feedForwardNorm)
-            hiddenActivations.buffer(for: layer.gateUp).fill(rows, from: normed)
+            let input = hiddenActivations.buffer(for: layer.gateUp)
+            for row in rows {
+                LayerKernels.add(delta.rows(row..<row + 1), to: hidden.rows(row..<row + 1))
+                fill(input, normalizing: row, weight: layer.feedForwardNorm, thread: thread)
+            }
         case .gate(let layer):
-            let both = gateUp.rows(rows)
-            let size = shape.feedForwardSize
-            LayerKernels.siluGate(both.columns(0..<size), up: both.columns(size..<2 * size), into: gated.rows(rows))
-            gatedActivations.buffer(for: layer.down).fill(rows, from: gated)
+            let input = gatedActivations.buffer(for: layer.down)
+            for row in rows { fill(input, gating: row, thread: thread) }
         case .sum:
             LayerKernels.add(delta.rows(rows), to: hidden.rows(rows))
         }
@@ -185,8 +185,20 @@ final class ForwardPass {
             factor: rotary.attentionFactor, cosine: cosine.rows(row..<row + 1), sine: sine.rows(row..<row + 1))
     }
 
-    private func normalize(_ rows: Range<Int>, weight: LayerRows) {
-        LayerKernels.rmsNorm(hidden.rows(rows), weight: weight, epsilon: shape.normEpsilon, into: normed.rows(rows))
+    /// RMSNorm and quantisation of a row in one go.
+    private func fill(_ input: ActivationBuffer, normalizing row: Int, weight: LayerRows, thread: Int) {
+        let normed = line.rows(thread..<thread + 1).columns(0..<shape.hiddenSize)
+        LayerKernels.rmsNorm(hidden.rows(row..<row + 1), weight: weight, epsilon: shape.normEpsilon, into: normed)
+        input.fill(row, from: normed)
+    }
+
+    /// The gate and quantisation of a row in one go.
+    private func fill(_ input: ActivationBuffer, gating row: Int, thread: Int) {
+        let size = shape.feedForwardSize
+        let both = gateUp.rows(row..<row + 1)
+        let gated = line.rows(thread..<thread + 1).columns(0..<size)
+        LayerKernels.siluGate(both.columns(0..<size), up: both.columns(size..<2 * size), into: gated)
+        input.fill(row, from: gated)
     }
 
     /// Rotates a row's queries and keys, and stores its keys and values in the row's page.

@@ -42,6 +42,7 @@ extension AttentionPageFormat {
         switch type {
         case .f16: self = .f16
         case .f32: self = .f32
+        case .q8x0: self = .q8x0
         }
     }
 }

@@ -80,8 +80,7 @@ extension WireArena {
         unsafe message.pointee.layers = unsafe layers(value.layers)
         unsafe message.pointee.model_path = unsafe string(value.modelPath)
         unsafe message.pointee.model_fingerprint = unsafe string(value.modelFingerprint)
-        unsafe message.pointee.kv_type =
-            value.kvType == .f16 ? PHALANX__V1__KVTYPE__KV_TYPE_F16 : PHALANX__V1__KVTYPE__KV_TYPE_F32
+        unsafe message.pointee.kv_type = value.kvType.wire
         unsafe message.pointee.page_count = UInt32(clamping: value.pageCount)
         unsafe message.pointee.max_row_count = UInt32(clamping: value.maxRowCount)
         unsafe message.pointee.vocabulary_limit = UInt32(clamping: value.vocabularyLimit)
@@ -129,10 +128,19 @@ extension StageAssignment {
 }
 
 extension KVType {
+    fileprivate var wire: Phalanx__V1__KVType {
+        switch self {
+        case .f16: PHALANX__V1__KVTYPE__KV_TYPE_F16
+        case .f32: PHALANX__V1__KVTYPE__KV_TYPE_F32
+        case .q8x0: PHALANX__V1__KVTYPE__KV_TYPE_Q8_0
+        }
+    }
+
     fileprivate init(wire type: Phalanx__V1__KVType) throws(WireError) {
         switch type {
         case PHALANX__V1__KVTYPE__KV_TYPE_F16: self = .f16
         case PHALANX__V1__KVTYPE__KV_TYPE_F32: self = .f32
+        case PHALANX__V1__KVTYPE__KV_TYPE_Q8_0: self = .q8x0
         default: throw WireError("StageAssignment.kv_type", "\(type.rawValue) is not known")
         }
     }

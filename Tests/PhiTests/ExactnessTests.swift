@@ -26,7 +26,7 @@ struct ExactnessTests {
         PipelineShape(threadCount: 2, chunk: 100),
     ]
 
-    @Test(arguments: [(0, KVType.f16), (1, .f32), (2, .f16)])
+    @Test(arguments: [(0, KVType.f16), (1, .f32), (2, .q8x0)])
     func `splits, threads and chunks change no bit`(model: Int, kvType: KVType) throws {
         let model = Self.models[model]
         let prompt = model.tokens(610)

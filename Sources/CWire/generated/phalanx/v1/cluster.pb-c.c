@@ -1632,19 +1632,21 @@ const ProtobufCMessageDescriptor phalanx__v1__coordinator_message__descriptor =
   (ProtobufCMessageInit) phalanx__v1__coordinator_message__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue phalanx__v1__kvtype__enum_values_by_number[3] =
+static const ProtobufCEnumValue phalanx__v1__kvtype__enum_values_by_number[4] =
 {
   { "KV_TYPE_UNSPECIFIED", "PHALANX__V1__KVTYPE__KV_TYPE_UNSPECIFIED", 0 },
   { "KV_TYPE_F16", "PHALANX__V1__KVTYPE__KV_TYPE_F16", 1 },
   { "KV_TYPE_F32", "PHALANX__V1__KVTYPE__KV_TYPE_F32", 2 },
+  { "KV_TYPE_Q8_0", "PHALANX__V1__KVTYPE__KV_TYPE_Q8_0", 3 },
 };
 static const ProtobufCIntRange phalanx__v1__kvtype__value_ranges[] = {
-{0, 0},{0, 3}
+{0, 0},{0, 4}
 };
-static const ProtobufCEnumValueIndex phalanx__v1__kvtype__enum_values_by_name[3] =
+static const ProtobufCEnumValueIndex phalanx__v1__kvtype__enum_values_by_name[4] =
 {
   { "KV_TYPE_F16", 1 },
   { "KV_TYPE_F32", 2 },
+  { "KV_TYPE_Q8_0", 3 },
   { "KV_TYPE_UNSPECIFIED", 0 },
 };
 const ProtobufCEnumDescriptor phalanx__v1__kvtype__descriptor =
@@ -1654,9 +1656,9 @@ const ProtobufCEnumDescriptor phalanx__v1__kvtype__descriptor =
   "KVType",
   "Phalanx__V1__KVType",
   "phalanx.v1",
-  3,
+  4,
   phalanx__v1__kvtype__enum_values_by_number,
-  3,
+  4,
   phalanx__v1__kvtype__enum_values_by_name,
   1,
   phalanx__v1__kvtype__value_ranges,

@@ -37,7 +37,8 @@ typedef struct Phalanx__V1__CoordinatorMessage Phalanx__V1__CoordinatorMessage;
 typedef enum _Phalanx__V1__KVType {
   PHALANX__V1__KVTYPE__KV_TYPE_UNSPECIFIED = 0,
   PHALANX__V1__KVTYPE__KV_TYPE_F16 = 1,
-  PHALANX__V1__KVTYPE__KV_TYPE_F32 = 2
+  PHALANX__V1__KVTYPE__KV_TYPE_F32 = 2,
+  PHALANX__V1__KVTYPE__KV_TYPE_Q8_0 = 3
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PHALANX__V1__KVTYPE)
 } Phalanx__V1__KVType;
 
