@@ -5,36 +5,18 @@
 //   plain: products in 16 bits (smull), added up in pairs;
 //   dotprod: sdot, 4 lanes of 4 products; i8mm, for two activation rows and more: smmla, 2 x 2 lanes of 8 products.
 //
-// A half panel (8 matrix rows, one per 32-bit lane of two registers) meets up to four activation rows at once. Few rows
-// (decode) use each group of weights right as it is unpacked, while the panel streams by. Many rows (prefill) find a
-// slice of 256 columns unpacked in a buffer, which stays in the nearest cache as up to 64 rows pass it.
-//
+// A half panel (8 matrix rows, one per 32-bit lane of two registers) meets up to four activation rows at once.
 // Weights become signed bytes, offsets taken off, so that no format needs a correction by sums of activations.
-#include "format_block.h"
-#include "matrix_table.h"
+#include "matrix_rows.h"
 
 #include <arm_neon.h>
-#include <stdbool.h>
 
 #pragma STDC FP_CONTRACT OFF
 
-#define INLINE static inline __attribute__((always_inline))
-
 enum {
-    ROWS_AT_ONCE = 4,
-    ROWS_PER_PASS = 64,                    // that share an unpacked slice
-    STREAMED_ROWS = NEON_HAS_I8MM ? 2 : 4, // up to so many rows do without
-    SLICE_COLUMNS = 256,
-    AHEAD_BYTES = 1024, // how far decode looks ahead of itself
+    STREAMED_ROWS = NEON_HAS_I8MM ? 2 : 4, // up to so many rows do without an unpacked slice
+    AHEAD_SLICES = 2,                      // that are fetched before their turn
 };
-
-// ---- Weights --------------------------------------------------------------------------------------------------------
-
-// A slice of a panel, unpacked. A K format's slice is a block; one with blocks of 32 has up to eight of them.
-typedef union slice {
-    int8_t values[SLICE_COLUMNS * PHALANX_PANEL_ROWS] __attribute__((aligned(64)));
-    float weights[SLICE_COLUMNS * PHALANX_PANEL_ROWS]; // of float formats
-} slice;
 
 // Sub-scales and sub-minimums of a block: one number per sub-block and row.
 typedef struct sub_scales {
@@ -156,15 +138,6 @@ INLINE int groups_per_sum(const phalanx_format_traits traits) {
 }
 #endif
 
-// Where the parts of the activation rows of one group begin.
-typedef struct activation_rows {
-    const int8_t *values[ROWS_AT_ONCE];
-    const float *scales[ROWS_AT_ONCE];
-    const int32_t *sums[ROWS_AT_ONCE];   // blocks of 32
-    const int16_t *sums16[ROWS_AT_ONCE]; // blocks of 256
-    const int16_t *sums32[ROWS_AT_ONCE];
-} activation_rows;
-
 // One group of a half panel, from the file's bits or from the slice.
 INLINE void load_group(const phalanx_format_traits traits, const bool is_plain, const void *chunk, int half, int group,
                        int8x16_t weights[2]) {
@@ -241,9 +214,9 @@ INLINE void add_chunk(const phalanx_format_traits traits, const bool is_plain, c
 }
 
 #if NEON_HAS_I8MM
-// The same for pairs of activation rows: dots[p][0] has rows 0 and 1 of the quarter in the first two and last two lanes,
-// with both activation rows side by side; dots[p][1] rows 2 and 3. The slice lies so that 8 columns of two rows are one
-// register (see expand_values).
+// The same for pairs of activation rows: dots[p][0] has matrix row 0 of the quarter in its first two lanes, one per
+// activation row, and matrix row 1 in the last two; dots[p][1] has rows 2 and 3. The slice lies so that 8 columns of two
+// rows are one register (see expand_values).
 INLINE void add_chunk_of_pairs(const phalanx_format_traits traits, const int pairs, const int8_t *chunk, int quarter,
                                const int8_t *sub, const int8_t *const values[], int32x4_t dots[][2]) {
     const bool has_subs = traits.sub_scales != PHALANX_SUB_NONE;
@@ -303,21 +276,16 @@ INLINE void dot_minimums(const phalanx_format_traits traits, const int rows, con
 
 // ---- One block ------------------------------------------------------------------------------------------------------
 
-// Accumulators of an activation row: the 16 outputs of a panel.
-typedef struct outputs {
-    float values[PHALANX_PANEL_ROWS];
-} outputs;
-
 // Block b of half a panel: each output takes one fused multiply-add, or two. chunks: the block's values, packed, or
 // plain in a slice.
-INLINE void add_half_block(const phalanx_format_traits traits, const bool is_plain, const int rows, const uint8_t *chunks,
-                      const uint8_t *scales, const sub_scales *sub, int half, size_t b,
-                      const activation_rows *activations, outputs *const acc[]) {
+INLINE void add_half_block(const phalanx_format_traits traits, const bool is_plain, const int rows,
+                           const uint8_t *chunks, const uint8_t *scales, const sub_scales *sub, int half, size_t b,
+                           const activation_rows *activations, outputs *const acc[]) {
     const size_t chunk_bytes = is_plain ? 32 * PHALANX_PANEL_ROWS : phalanx_chunk_bytes(&traits);
     int32x4_t dots[ROWS_AT_ONCE][2], minimums[ROWS_AT_ONCE][2];
     for (int r = 0; r < rows; r++) dots[r][0] = dots[r][1] = vdupq_n_s32(0);
     const int8_t *values[ROWS_AT_ONCE];
-    for (int r = 0; r < rows; r++) values[r] = activations->values[r] + b * (size_t)traits.block;
+    for (int r = 0; r < rows; r++) values[r] = (const int8_t *)activations->values[r] + b * (size_t)traits.block;
 #if NEON_HAS_I8MM
     if (is_plain) { // rows is even
         for (int q = 0; q < 2; q++) {
@@ -339,9 +307,6 @@ INLINE void add_half_block(const phalanx_format_traits traits, const bool is_pla
     {
         for (int c = 0; c < traits.block / 32; c++) {
             const uint8_t *chunk = chunks + (size_t)c * chunk_bytes;
-            if (!is_plain && half == 0) {
-                for (size_t at = 0; at < chunk_bytes; at += 64) __builtin_prefetch(chunk + AHEAD_BYTES + at);
-            }
             add_chunk(traits, is_plain, rows, chunk, half, sub->scales + c * 32 / traits.sub_block * 16, values, dots);
             for (int r = 0; r < rows; r++) values[r] += 32;
         }
@@ -379,22 +344,6 @@ INLINE void add_half_block(const phalanx_format_traits traits, const bool is_pla
 
 // ---- Panels ---------------------------------------------------------------------------------------------------------
 
-INLINE activation_rows rows_from(const phalanx_format_traits traits, const phalanx_product *product, size_t row,
-                                 int rows) {
-    const phalanx_activation_layout parts = phalanx_activation_parts(traits.activation, product->columns);
-    activation_rows some;
-    for (int r = 0; r < ROWS_AT_ONCE; r++) {
-        const size_t at = row + (size_t)(r < rows ? r : rows - 1); // the last row again, for pairs
-        const uint8_t *start = product->activations + at * product->activation_stride;
-        some.values[r] = (const int8_t *)start;
-        some.scales[r] = (const float *)(const void *)(start + parts.scales);
-        some.sums[r] = (const int32_t *)(const void *)(start + parts.sums);
-        some.sums16[r] = (const int16_t *)(const void *)(start + parts.sums);
-        some.sums32[r] = (const int16_t *)(const void *)(start + parts.sums32);
-    }
-    return some;
-}
-
 // Stores 16 outputs, or as many as the matrix has; a NaN becomes the one NaN.
 INLINE void store_panel(const phalanx_product *product, size_t panel, size_t row, const outputs *some) {
     float *output = product->output + row * product->output_stride + panel * PHALANX_PANEL_ROWS;
@@ -406,26 +355,6 @@ INLINE void store_panel(const phalanx_product *product, size_t panel, size_t row
         vst1q_f32(clean.values + i, vbslq_f32(vceqq_f32(values, values), values, nan));
     }
     memcpy(output, clean.values, (left < PHALANX_PANEL_ROWS ? left : PHALANX_PANEL_ROWS) * sizeof(float));
-}
-
-// A panel with a few rows: weights are used as they are unpacked.
-INLINE void stream_blocks(const phalanx_format_traits traits, const int rows, const phalanx_product *product,
-                          const uint8_t *panel, size_t panel_index) {
-    const size_t blocks = product->columns / (size_t)traits.block, body_bytes = phalanx_body_bytes(&traits);
-    const activation_rows activations = rows_from(traits, product, 0, rows);
-    const uint8_t *scales = panel + blocks * body_bytes;
-    outputs sums[ROWS_AT_ONCE] = {0}, *acc[ROWS_AT_ONCE];
-    for (int r = 0; r < ROWS_AT_ONCE; r++) acc[r] = &sums[r];
-    for (size_t b = 0; b < blocks; b++) {
-        const uint8_t *body = panel + b * body_bytes;
-        sub_scales sub;
-        expand_sub_scales(traits.sub_scales, body, &sub);
-        for (int half = 0; half < 2; half++) {
-            add_half_block(traits, false, rows, body + phalanx_sub_bytes(traits.sub_scales),
-                      scales + b * phalanx_scale_bytes(&traits), &sub, half, b, &activations, acc);
-        }
-    }
-    for (int r = 0; r < rows; r++) store_panel(product, panel_index, (size_t)r, &sums[r]);
 }
 
 // The chunks of a block, unpacked. Group after group, 64 bytes each; for i8mm two groups together, 8 columns per row.
@@ -451,33 +380,29 @@ INLINE void expand_values(const phalanx_format_traits traits, const uint8_t *chu
     }
 }
 
-// The blocks first ..< end (a slice) with `rows` rows from `row` on.
-INLINE void add_slice(const phalanx_format_traits traits, const int rows, const phalanx_product *product, size_t row,
-                      int real_rows, const slice *some, const sub_scales *sub, const uint8_t *scales, size_t first,
-                      size_t end, outputs *sums) {
-    const activation_rows activations = rows_from(traits, product, row, real_rows);
+// The blocks first ..< end with `rows` rows from `row` on, of which `real` ones count; chunks: the first block's
+// values.
+INLINE void add_blocks(const phalanx_format_traits traits, const bool is_plain, const int rows, const int real,
+                       const phalanx_product *product, size_t row, const uint8_t *chunks, const uint8_t *scales,
+                       const sub_scales *sub, size_t first, size_t end, outputs *sums) {
+    const size_t distance = is_plain ? (size_t)traits.block * PHALANX_PANEL_ROWS : phalanx_body_bytes(&traits);
+    const activation_rows activations = rows_from(traits, product, row, real);
     outputs spare = {0}, *acc[ROWS_AT_ONCE];
-    for (int r = 0; r < ROWS_AT_ONCE; r++) acc[r] = r < real_rows ? &sums[r] : &spare;
+    for (int r = 0; r < ROWS_AT_ONCE; r++) acc[r] = r < real ? &sums[r] : &spare;
     for (size_t b = first; b < end; b++) {
-        const uint8_t *values = (const uint8_t *)some->values + (b - first) * (size_t)traits.block * PHALANX_PANEL_ROWS;
         for (int half = 0; half < 2; half++) {
-            add_half_block(traits, true, rows, values, scales + b * phalanx_scale_bytes(&traits), sub, half, b,
+            add_half_block(traits, is_plain, rows, chunks, scales + b * phalanx_scale_bytes(&traits), sub, half, b,
                            &activations, acc);
         }
+        chunks += distance;
     }
 }
 
-// As many as possible of equal groups of at most four rows: 5 rows are 3 and 2, not 4 and 1.
-INLINE size_t next_group(size_t rows) {
-    const size_t groups = (rows + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE;
-    return (rows + groups - 1) / groups;
-}
-
-// Up to ROWS_PER_PASS rows from `row` on.
-INLINE void pass_blocks(const phalanx_format_traits traits, const phalanx_product *product, const uint8_t *panel,
-                        size_t panel_index, size_t row, size_t rows) {
+// A panel with the rows of a pass.
+INLINE void pass_blocks(const phalanx_format_traits traits, const bool is_plain, const phalanx_product *product,
+                        const uint8_t *panel, size_t panel_index, size_t row, size_t rows) {
     const size_t blocks = product->columns / (size_t)traits.block, body_bytes = phalanx_body_bytes(&traits);
-    const size_t per_slice = SLICE_COLUMNS / (size_t)traits.block;
+    const size_t per_slice = SLICE_COLUMNS / (size_t)traits.block, sub_bytes = phalanx_sub_bytes(traits.sub_scales);
     const uint8_t *scales = panel + blocks * body_bytes;
     outputs sums[ROWS_PER_PASS];
     memset(sums, 0, rows * sizeof(outputs));
@@ -485,20 +410,27 @@ INLINE void pass_blocks(const phalanx_format_traits traits, const phalanx_produc
     sub_scales sub;
     for (size_t first = 0; first < blocks; first += per_slice) {
         const size_t end = first + per_slice < blocks ? first + per_slice : blocks;
-        for (size_t b = first; b < end; b++) {
-            const uint8_t *body = panel + b * body_bytes;
-            expand_sub_scales(traits.sub_scales, body, &sub);
-            expand_values(traits, body + phalanx_sub_bytes(traits.sub_scales),
-                          some.values + (b - first) * (size_t)traits.block * PHALANX_PANEL_ROWS);
+        const uint8_t *body = panel + first * body_bytes, *chunks = body + sub_bytes;
+        for (size_t at = 0; at < body_bytes * per_slice; at += 64) {
+            __builtin_prefetch(body + AHEAD_SLICES * body_bytes * per_slice + at);
         }
+        expand_sub_scales(traits.sub_scales, body, &sub);
+        if (is_plain) {
+            for (size_t b = 0; b < end - first; b++) {
+                expand_values(traits, chunks + b * body_bytes,
+                              (int8_t *)some.values + b * (size_t)traits.block * PHALANX_PANEL_ROWS);
+            }
+            chunks = some.values;
+        }
+        const bool in_pairs = NEON_HAS_I8MM && is_plain;
         for (size_t r = 0; r < rows;) {
             const size_t group = next_group(rows - r);
-            const int real = (int)group;
-#define ADD(ROWS) add_slice(traits, ROWS, product, row + r, real, &some, &sub, scales, first, end, &sums[r])
-            if (group == 4) ADD(4);
-            if (group == 3) ADD(NEON_HAS_I8MM ? 4 : 3);
-            if (group == 2) ADD(2);
-            if (group == 1) ADD(NEON_HAS_I8MM ? 2 : 1);
+#define ADD(ROWS, REAL)                                                                                                \
+    add_blocks(traits, is_plain, ROWS, REAL, product, row + r, chunks, scales, &sub, first, end, &sums[r])
+            if (group == 4) ADD(4, 4);
+            if (group == 3) ADD(in_pairs ? 4 : 3, 3);
+            if (group == 2) ADD(2, 2);
+            if (group == 1) ADD(in_pairs ? 2 : 1, 1);
 #undef ADD
             r += group;
         }
@@ -536,14 +468,14 @@ INLINE void add_floats(const phalanx_format format, const int rows, const phalan
     const float *values[ROWS_AT_ONCE];
     float32x4_t acc[ROWS_AT_ONCE][4];
     for (int r = 0; r < rows; r++) {
-        values[r] = (const float *)(const void *)(product->activations + (row + (size_t)r) * product->activation_stride);
+        const uint8_t *start = product->activations + (row + (size_t)r) * product->activation_stride;
+        values[r] = (const float *)(const void *)start;
         for (int quarter = 0; quarter < 4; quarter++) acc[r][quarter] = vld1q_f32(sums[r].values + quarter * 4);
     }
     size_t k = first;
     for (; k + 4 <= end; k += 4) {
         float32x4_t four[ROWS_AT_ONCE];
         for (int r = 0; r < rows; r++) four[r] = vld1q_f32(values[r] + k);
-        __builtin_prefetch(weights + (k - first) * PHALANX_PANEL_ROWS * sizeof(float) + AHEAD_BYTES);
 #pragma clang loop unroll(full)
         for (int i = 0; i < 4; i++) {
             for (int quarter = 0; quarter < 4; quarter++) {
@@ -563,37 +495,32 @@ INLINE void add_floats(const phalanx_format format, const int rows, const phalan
     }
 }
 
-INLINE void stream_floats(const phalanx_format format, const int rows, const phalanx_product *product,
-                          const uint8_t *panel, size_t panel_index) {
-    outputs sums[ROWS_AT_ONCE] = {0};
-    add_floats(format, rows, product, 0, panel, 0, product->columns, sums);
-    for (int r = 0; r < rows; r++) store_panel(product, panel_index, (size_t)r, &sums[r]);
-}
-
-INLINE void pass_floats(const phalanx_format format, const phalanx_product *product, const uint8_t *panel,
-                        size_t panel_index, size_t row, size_t rows) {
+// A panel with the rows of a pass.
+INLINE void pass_floats(const phalanx_format format, const bool is_plain, const phalanx_product *product,
+                        const uint8_t *panel, size_t panel_index, size_t row, size_t rows) {
     const size_t width = (size_t)phalanx_format_table[format].block_bytes * PHALANX_PANEL_ROWS;
     outputs sums[ROWS_PER_PASS];
     memset(sums, 0, rows * sizeof(outputs));
     slice some;
     for (size_t first = 0; first < product->columns; first += SLICE_COLUMNS) {
-        const size_t rest = product->columns - first, end = rest < SLICE_COLUMNS ? product->columns : first + SLICE_COLUMNS;
+        const size_t rest = product->columns - first, count = rest < SLICE_COLUMNS ? rest : SLICE_COLUMNS;
+        const size_t end = first + count;
         const uint8_t *weights = panel + first * width;
-        if (format != PHALANX_F32) {
-            for (size_t k = 0; k < end - first; k++) {
-                for (int quarter = 0; quarter < 4; quarter++) {
-                    vst1q_f32(some.weights + k * PHALANX_PANEL_ROWS + quarter * 4,
-                              float_weights(format, weights, k, quarter));
-                }
+        for (size_t at = 0; at < count * width; at += 64) __builtin_prefetch(weights + count * width + at);
+        if (is_plain && format != PHALANX_F32) {
+            for (size_t k = 0; k < count; k++) {
+                float *widened = some.weights + k * PHALANX_PANEL_ROWS;
+                for (int q = 0; q < 4; q++) vst1q_f32(widened + q * 4, float_weights(format, weights, k, q));
             }
-            weights = (const uint8_t *)some.weights;
+            weights = some.values;
         }
         for (size_t r = 0; r < rows;) {
             const size_t group = next_group(rows - r);
-            if (group == 4) add_floats(PHALANX_F32, 4, product, row + r, weights, first, end, &sums[r]);
-            if (group == 3) add_floats(PHALANX_F32, 3, product, row + r, weights, first, end, &sums[r]);
-            if (group == 2) add_floats(PHALANX_F32, 2, product, row + r, weights, first, end, &sums[r]);
-            if (group == 1) add_floats(PHALANX_F32, 1, product, row + r, weights, first, end, &sums[r]);
+            const phalanx_format stored = is_plain ? PHALANX_F32 : format;
+            if (group == 4) add_floats(stored, 4, product, row + r, weights, first, end, &sums[r]);
+            if (group == 3) add_floats(stored, 3, product, row + r, weights, first, end, &sums[r]);
+            if (group == 2) add_floats(stored, 2, product, row + r, weights, first, end, &sums[r]);
+            if (group == 1) add_floats(stored, 1, product, row + r, weights, first, end, &sums[r]);
             r += group;
         }
     }
@@ -602,65 +529,17 @@ INLINE void pass_floats(const phalanx_format format, const phalanx_product *prod
 
 // ---- Formats --------------------------------------------------------------------------------------------------------
 
-INLINE void stream_panel(const phalanx_format format, const int rows, const phalanx_product *product,
-                         const uint8_t *panel, size_t index) {
+INLINE void pass_panel(const phalanx_format format, const bool is_plain, const phalanx_product *product,
+                       const uint8_t *panel, size_t index, size_t row, size_t rows) {
     if (phalanx_format_table[format].block == 1) {
-        stream_floats(format, rows, product, panel, index);
+        pass_floats(format, is_plain, product, panel, index, row, rows);
     } else {
-        stream_blocks(phalanx_format_table[format], rows, product, panel, index);
+        pass_blocks(phalanx_format_table[format], is_plain, product, panel, index, row, rows);
     }
 }
 
-// Passes of equal length, at most ROWS_PER_PASS.
-INLINE void pass_panel(const phalanx_format format, const phalanx_product *product, const uint8_t *panel,
-                       size_t index) {
-    const size_t passes = (product->rows + ROWS_PER_PASS - 1) / ROWS_PER_PASS;
-    size_t row = 0;
-    for (size_t pass = 0; pass < passes; pass++) {
-        const size_t rows = (product->rows - row + passes - pass - 1) / (passes - pass);
-        if (phalanx_format_table[format].block == 1) {
-            pass_floats(format, product, panel, index, row, rows);
-        } else {
-            pass_blocks(phalanx_format_table[format], product, panel, index, row, rows);
-        }
-        row += rows;
-    }
-}
-
-#define PANEL_KERNEL(NAME, FORMAT)                                                                                     \
-    static void NAME(const phalanx_product *product, const uint8_t *panel, size_t index) {                             \
-        if (product->rows > STREAMED_ROWS) return pass_panel(FORMAT, product, panel, index);                           \
-        if (product->rows == 1) stream_panel(FORMAT, 1, product, panel, index);                                        \
-        if (product->rows == 2) stream_panel(FORMAT, 2, product, panel, index);                                        \
-        if (STREAMED_ROWS > 2 && product->rows == 3) stream_panel(FORMAT, 3, product, panel, index);                   \
-        if (STREAMED_ROWS > 2 && product->rows == 4) stream_panel(FORMAT, 4, product, panel, index);                   \
-    }
-
-PANEL_KERNEL(panel_f32, PHALANX_F32)
-PANEL_KERNEL(panel_f16, PHALANX_F16)
-PANEL_KERNEL(panel_bf16, PHALANX_BF16)
-PANEL_KERNEL(panel_q8_0, PHALANX_Q8_0)
-PANEL_KERNEL(panel_q4_0, PHALANX_Q4_0)
-PANEL_KERNEL(panel_q4_1, PHALANX_Q4_1)
-PANEL_KERNEL(panel_q5_0, PHALANX_Q5_0)
-PANEL_KERNEL(panel_q5_1, PHALANX_Q5_1)
-PANEL_KERNEL(panel_q2_k, PHALANX_Q2_K)
-PANEL_KERNEL(panel_q3_k, PHALANX_Q3_K)
-PANEL_KERNEL(panel_q4_k, PHALANX_Q4_K)
-PANEL_KERNEL(panel_q5_k, PHALANX_Q5_K)
-PANEL_KERNEL(panel_q6_k, PHALANX_Q6_K)
-
-typedef void (*panel_kernel)(const phalanx_product *product, const uint8_t *panel, size_t index);
-
-static const panel_kernel panel_kernels[PHALANX_FORMAT_COUNT] = {
-    [PHALANX_F32] = panel_f32,   [PHALANX_F16] = panel_f16,   [PHALANX_BF16] = panel_bf16, [PHALANX_Q8_0] = panel_q8_0,
-    [PHALANX_Q4_0] = panel_q4_0, [PHALANX_Q4_1] = panel_q4_1, [PHALANX_Q5_0] = panel_q5_0, [PHALANX_Q5_1] = panel_q5_1,
-    [PHALANX_Q2_K] = panel_q2_k, [PHALANX_Q3_K] = panel_q3_k, [PHALANX_Q4_K] = panel_q4_k, [PHALANX_Q5_K] = panel_q5_k,
-    [PHALANX_Q6_K] = panel_q6_k,
-};
+PHALANX_PANEL_KERNELS
 
 void NEON_MULTIPLY(const phalanx_product *product, size_t first, size_t end) {
-    const panel_kernel kernel = panel_kernels[product->format];
-    const size_t panel_bytes = phalanx_panel_bytes(product->format, product->columns);
-    for (size_t p = first; p < end; p++) kernel(product, product->panels + p * panel_bytes, p);
+    multiply_panels(panel_kernels[product->format], product, first, end);
 }

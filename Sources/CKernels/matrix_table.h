@@ -17,6 +17,7 @@ void phalanx_scalar_multiply(const phalanx_product *product, size_t first, size_
 #if defined(__x86_64__)
 void phalanx_avx2_quantize(phalanx_activation activation, size_t columns, const float *values, uint8_t *row);
 void phalanx_avx2_multiply(const phalanx_product *product, size_t first, size_t end);
+void phalanx_avx_vnni_multiply(const phalanx_product *product, size_t first, size_t end);
 void phalanx_avx512_multiply(const phalanx_product *product, size_t first, size_t end);
 #elif defined(__aarch64__)
 void phalanx_neon_quantize(phalanx_activation activation, size_t columns, const float *values, uint8_t *row);

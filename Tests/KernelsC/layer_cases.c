@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-// ---- Elementary functions: one code for all instruction sets, but on every architecture ------------------------------
+// ---- Elementary functions: one code for all instruction sets, but on every architecture -----------------------------
 
 void suite_function_case(suite_case *some) {
     enum { COUNT = 256 };
