@@ -28,10 +28,13 @@ INLINE float fold_four(float32x4_t four) {
     return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
 }
 
-INLINE float fold(lanes sixteen) {
+// Lanes 8 and 4 apart.
+INLINE float32x4_t fold_to_four(lanes sixteen) {
     const float32x4_t *r = sixteen.registers;
-    return fold_four(vaddq_f32(vaddq_f32(r[0], r[2]), vaddq_f32(r[1], r[3])));
+    return vaddq_f32(vaddq_f32(r[0], r[2]), vaddq_f32(r[1], r[3]));
 }
+
+INLINE float fold(lanes sixteen) { return fold_four(fold_to_four(sixteen)); }
 
 INLINE float32x4_t exp4(float32x4_t x) {
     const float32x4_t rounder = vdupq_n_f32(PHALANX_ROUNDER);
@@ -148,6 +151,63 @@ static void float_from_half(float *out, const uint16_t *x, size_t count) {
     }
 }
 
+// ---- q8 numbers -----------------------------------------------------------------------------------------------------
+
+// Eight numbers, rounded half to even.
+INLINE int8x8_t rounded_eight(const float *x, float inverse) {
+    const int32x4_t low = vcvtnq_s32_f32(vmulq_n_f32(vld1q_f32(x), inverse));
+    const int32x4_t high = vcvtnq_s32_f32(vmulq_n_f32(vld1q_f32(x + 4), inverse));
+    return vmovn_s16(vcombine_s16(vmovn_s32(low), vmovn_s32(high)));
+}
+
+static void q8_block(int8_t *quantized, uint16_t *scale, const float x[PHALANX_Q8_BLOCK]) {
+    uint32x4_t magnitudes = vdupq_n_u32(0);
+    for (size_t i = 0; i < PHALANX_Q8_BLOCK; i += 4) {
+        const uint32x4_t bits = vreinterpretq_u32_f32(vld1q_f32(x + i));
+        magnitudes = vmaxq_u32(magnitudes, vbicq_u32(bits, vdupq_n_u32(0x80000000u)));
+    }
+    const uint32_t largest = vmaxvq_u32(magnitudes);
+    if (largest < PHALANX_Q8_ZERO_BELOW || largest >= 0x7f800000) {
+        memset(quantized, 0, PHALANX_Q8_BLOCK);
+        *scale = largest < PHALANX_Q8_ZERO_BELOW ? 0 : 0x7e00;
+        return;
+    }
+    float magnitude;
+    memcpy(&magnitude, &largest, sizeof magnitude);
+    const float inverse = 127.0f / magnitude, quotient = magnitude / 127.0f;
+    for (size_t i = 0; i < PHALANX_Q8_BLOCK; i += 8) vst1_s8(quantized + i, rounded_eight(x + i, inverse));
+    half_from_float(scale, &quotient, 1);
+}
+
+static void q8_from_float(int8_t *quantized, uint16_t *scales, const float *x, size_t count) {
+    size_t i = 0;
+    for (; i + PHALANX_Q8_BLOCK <= count; i += PHALANX_Q8_BLOCK) q8_block(quantized + i, scales++, x + i);
+    if (i < count) { // zeros change no magnitude
+        float tail[PHALANX_Q8_BLOCK] = {0};
+        int8_t numbers[PHALANX_Q8_BLOCK];
+        memcpy(tail, x + i, (count - i) * sizeof(float));
+        q8_block(numbers, scales, tail);
+        memcpy(quantized + i, numbers, count - i);
+    }
+}
+
+static void float_from_q8(float *out, const int8_t *quantized, const uint16_t *scales, size_t count) {
+    for (size_t start = 0; start < count; start += PHALANX_Q8_BLOCK) {
+        const size_t end = count - start < PHALANX_Q8_BLOCK ? count : start + PHALANX_Q8_BLOCK;
+        float scale;
+        float_from_half(&scale, scales + start / PHALANX_Q8_BLOCK, 1);
+        size_t i = start;
+        for (; i + 8 <= end; i += 8) {
+            const int16x8_t eight = vmovl_s8(vld1_s8(quantized + i));
+            vst1q_f32(out + i, vmulq_n_f32(vcvtq_f32_s32(vmovl_s16(vget_low_s16(eight))), scale));
+            vst1q_f32(out + i + 4, vmulq_n_f32(vcvtq_f32_s32(vmovl_high_s16(eight)), scale));
+        }
+        for (; i < end; i++) out[i] = (float)quantized[i] * scale;
+    }
+}
+
+// ---- Reductions over the vocabulary ---------------------------------------------------------------------------------
+
 // Not vmaxq, which lets a NaN through: only the first element's counts.
 static float maximum(const float *x, size_t count) {
     float32x4_t four = vdupq_n_f32(x[0]);
@@ -188,6 +248,117 @@ static float exp_sum_segment(float *out, const float *x, size_t count, float shi
 
 // ---- Attention ------------------------------------------------------------------------------------------------------
 
+enum { QUERIES_AT_ONCE = 4 };
+
+// The dot products of a query with `keys` consecutive keys.
+INLINE void dot_keys(const int keys, const float *query, const float *key, size_t stride, lanes sums[]) {
+    for (int k = 0; k < keys; k++) sums[k] = no_lanes();
+    for (size_t i = 0; i < stride; i += PHALANX_LANES) {
+        float32x4_t numbers[4];
+        for (size_t r = 0; r < 4; r++) numbers[r] = vld1q_f32(query + i + 4 * r);
+#pragma clang loop unroll(full)
+        for (int k = 0; k < keys; k++) {
+            const float *other = key + (size_t)k * stride + i;
+            for (size_t r = 0; r < 4; r++) {
+                sums[k].registers[r] = vfmaq_f32(sums[k].registers[r], numbers[r], vld1q_f32(other + 4 * r));
+            }
+        }
+    }
+}
+
+// Lanes 2 apart of two sums, one in each half.
+INLINE float32x4_t fold_two(float32x4_t x, float32x4_t y) {
+    const float64x2_t a = vreinterpretq_f64_f32(x), b = vreinterpretq_f64_f32(y);
+    return vaddq_f32(vreinterpretq_f32_f64(vzip1q_f64(a, b)), vreinterpretq_f32_f64(vzip2q_f64(a, b)));
+}
+
+// What a query makes of positions first ..< end: their weights, and in its state the maximum and the sum of weights.
+static void weights_of(float *weights, float *state, const float *query, const phalanx_attention_block *block) {
+    const size_t first = block->first, end = block->end, stride = block->stride;
+    for (size_t j = 0; j < PHALANX_PAGE_POSITIONS; j += 4) vst1q_f32(weights + j, vdupq_n_f32(-__builtin_inff()));
+    lanes sums[4];
+    size_t j = first;
+    for (; j + 4 <= end; j += 4) {
+        dot_keys(4, query, block->keys + j * stride, stride, sums);
+        const float32x4_t low = fold_two(fold_to_four(sums[0]), fold_to_four(sums[1]));
+        const float32x4_t high = fold_two(fold_to_four(sums[2]), fold_to_four(sums[3]));
+        vst1q_f32(weights + j, vmulq_n_f32(vpaddq_f32(low, high), block->scale));
+    }
+    for (; j < end; j++) {
+        dot_keys(1, query, block->keys + j * stride, stride, sums);
+        weights[j] = fold(sums[0]) * block->scale;
+    }
+    const float largest = maximum(weights + first, end - first);
+    // Positions that are not seen hold minus infinity, which makes a weight of +0 that changes no sum of weights.
+    const float32x4_t shift = vdupq_n_f32(largest);
+    lanes total = no_lanes();
+    for (j = first / PHALANX_LANES * PHALANX_LANES; j < end; j += PHALANX_LANES) {
+        for (size_t r = 0; r < 4; r++) {
+            const float32x4_t e = exp4(vsubq_f32(vld1q_f32(weights + j + 4 * r), shift));
+            vst1q_f32(weights + j + 4 * r, e);
+            total.registers[r] = vaddq_f32(total.registers[r], e);
+        }
+    }
+    state[stride] = largest;
+    state[stride + 1] = fold(total);
+}
+
+// Weighted sums of values for 4 * registers columns of each query: one ascending chain per column.
+INLINE void weigh(const int queries, const int registers, const phalanx_attention_block *block, float *states,
+                  const float *weights, size_t column) {
+    float32x4_t sums[QUERIES_AT_ONCE][8];
+    for (int q = 0; q < queries; q++) {
+        for (int r = 0; r < registers; r++) sums[q][r] = vdupq_n_f32(0.0f);
+    }
+    for (size_t j = block->first; j < block->end; j++) {
+        float32x4_t numbers[8];
+        const float *values = block->values + j * block->stride + column;
+        for (int r = 0; r < registers; r++) numbers[r] = vld1q_f32(values + 4 * r);
+#pragma clang loop unroll(full)
+        for (int q = 0; q < queries; q++) {
+            const float weight = weights[(size_t)q * PHALANX_PAGE_POSITIONS + j];
+            for (int r = 0; r < registers; r++) sums[q][r] = vfmaq_n_f32(sums[q][r], numbers[r], weight);
+        }
+    }
+    for (int q = 0; q < queries; q++) {
+        float *out = states + (size_t)q * block->state_stride + column;
+        for (int r = 0; r < registers; r++) vst1q_f32(out + 4 * r, sums[q][r]);
+    }
+}
+
+// Some of the block's queries, which share each read of its values.
+INLINE void attention_queries(const int queries, const phalanx_attention_block *block, size_t first_query) {
+    float weights[QUERIES_AT_ONCE * PHALANX_PAGE_POSITIONS];
+    float *states = block->states + first_query * block->state_stride;
+    for (int q = 0; q < queries; q++) {
+        weights_of(weights + q * PHALANX_PAGE_POSITIONS, states + (size_t)q * block->state_stride,
+                   block->queries + (first_query + (size_t)q) * block->stride, block);
+    }
+    // 16 to 24 chains keep the multipliers busy; one query alone takes more columns for it.
+    const size_t columns = queries <= 2 ? 32 : 16;
+    size_t column = 0;
+    for (; column + columns <= block->stride; column += columns) {
+        weigh(queries, queries <= 2 ? 8 : 4, block, states, weights, column);
+    }
+    if (column < block->stride) weigh(queries, 4, block, states, weights, column);
+}
+
+static void attention_block(const phalanx_attention_block *block) {
+    size_t q = 0;
+    for (; q + 4 <= block->query_count; q += 4) attention_queries(4, block, q);
+    switch (block->query_count - q) {
+    case 3:
+        attention_queries(3, block, q);
+        break;
+    case 2:
+        attention_queries(2, block, q);
+        break;
+    case 1:
+        attention_queries(1, block, q);
+        break;
+    }
+}
+
 static void attention_merge(float *into, const float *from, size_t stride) {
     if (from[stride + 1] == 0.0f) return;
     if (into[stride + 1] == 0.0f) {
@@ -212,8 +383,11 @@ const phalanx_layer_table phalanx_layer_neon = {
     .rope_rotate = rope_rotate,
     .half_from_float = half_from_float,
     .float_from_half = float_from_half,
+    .q8_from_float = q8_from_float,
+    .float_from_q8 = float_from_q8,
     .max = maximum,
     .exp_sum_segment = exp_sum_segment,
+    .attention_block = attention_block,
     .attention_merge = attention_merge,
 };
 
