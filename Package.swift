@@ -114,7 +114,7 @@ let package = Package(
         tests("Tokenization", ["Tokenization"], resources: [.copy("Resources")]),
         tests("HTTP2", ["HTTP2"]),
         tests("Wire", ["Wire", "Inference"]),
-        tests("Checkpoint", ["Checkpoint", "Host", "Tokenization"]),
+        tests("Checkpoint", ["Checkpoint", "Host", "Tokenization"], resources: [.copy("Resources")]),
         tests("Cluster", ["Cluster", "Inference"]),
         tests("Scheduling", ["Scheduling", "Inference"]),
         tests("Transport", ["Transport", "HTTP2", nioCore, nioPosix, logging]),
@@ -126,6 +126,7 @@ let package = Package(
                 "Gateway", "Inference", "Tokenization", httpClient, nioCore, nioHTTP1, httpTypes, logging, lifecycle,
             ]),
         tests("Terminal", ["Terminal", "Inference"]),
+        tests("Bench", ["Bench", "Checkpoint", "Host", "Kernels", "Tokenization"]),
         tests(
             "Node",
             [

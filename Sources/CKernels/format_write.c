@@ -21,7 +21,8 @@ static void write_two_bits(const uint8_t *values, uint8_t *packed) {
     for (int half = 0; half < 2; half++) {
         const uint8_t *v = values + half * 128;
         for (int i = 0; i < 32; i++) {
-            packed[half * 32 + i] = (uint8_t)((v[i] & 3) | (v[i + 32] & 3) << 2 | (v[i + 64] & 3) << 4 | (v[i + 96] & 3) << 6);
+            const int low = (v[i] & 3) | (v[i + 32] & 3) << 2, high = (v[i + 64] & 3) | (v[i + 96] & 3) << 2;
+            packed[half * 32 + i] = (uint8_t)(low | high << 4);
         }
     }
 }
@@ -66,8 +67,9 @@ static void write_q6_k(const phalanx_block *block, uint8_t *target) {
         const uint8_t *v = block->values + half * 128;
         for (int i = 0; i < 64; i++) target[half * 64 + i] = (uint8_t)((v[i] & 15) | (v[i + 64] & 15) << 4);
         for (int i = 0; i < 32; i++) {
-            const int top = (v[i] >> 4 & 3) | (v[i + 32] >> 4 & 3) << 2 | (v[i + 64] >> 4 & 3) << 4 | (v[i + 96] >> 4 & 3) << 6;
-            target[128 + half * 32 + i] = (uint8_t)top;
+            const int low = (v[i] >> 4 & 3) | (v[i + 32] >> 4 & 3) << 2;
+            const int high = (v[i + 64] >> 4 & 3) | (v[i + 96] >> 4 & 3) << 2;
+            target[128 + half * 32 + i] = (uint8_t)(low | high << 4);
         }
     }
     memcpy(target + 192, block->sub_scales, 16);

@@ -84,7 +84,7 @@ extension Checkpoint {
 }
 
 extension CheckpointError {
-    fileprivate init(_ error: TokenizerError, path: String) {
+    init(_ error: TokenizerError, path: String) {
         self.init(code: error.code == .unsupported ? .unsupported : .malformed, path: path, message: error.message)
     }
 }

@@ -28,16 +28,22 @@ public final class NewFile: Sendable {
     ///
     /// - Parameter replacesExisting: whether a file of that name is replaced when this one is complete.
     /// - Throws: `HostError`: `fileExists`, `noRoom`, or what the system says about the folder.
-    public init(path: String, byteCount: Int, replacesExisting: Bool = false) throws(HostError) {
+    public convenience init(path: String, byteCount: Int, replacesExisting: Bool = false) throws(HostError) {
+        // Without /proc an unnamed file could not get its name later.
+        let mayBeUnnamed = FileManager.default.fileExists(atPath: "/proc/self/fd")
+        try self.init(
+            path: path, byteCount: byteCount, replacesExisting: replacesExisting, mayBeUnnamed: mayBeUnnamed)
+    }
+
+    /// - Parameter mayBeUnnamed: whether the file may do without a name until it is complete.
+    init(path: String, byteCount: Int, replacesExisting: Bool, mayBeUnnamed: Bool) throws(HostError) {
         self.path = path
         self.byteCount = byteCount
         self.replacesExisting = replacesExisting
         try Self.check(path, replacesExisting: replacesExisting)
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
         try Self.checkRoom(in: folder, byteCount: byteCount, path: path)
-        // Without /proc an unnamed file could not get its name later.
-        let unnamed =
-            FileManager.default.fileExists(atPath: "/proc/self/fd") ? unsafe chost_open_unnamed(folder) : -EOPNOTSUPP
+        let unnamed = mayBeUnnamed ? unsafe chost_open_unnamed(folder) : -EOPNOTSUPP
         if unnamed >= 0 {
             descriptor = unnamed
             temporaryPath = nil

@@ -1,7 +1,6 @@
 public import Checkpoint
 import Host
 import Kernels
-import Synchronization
 
 /// A GGUF file of random weights in the exact shapes, types and metadata of a real model.
 ///
@@ -69,46 +68,18 @@ public struct SyntheticCheckpoint: Sendable {
             let rows = try SyntheticRows(
                 type: entry.plan.type, columns: entry.plan.columns,
                 deviation: deviation(entry.tensor.role, columns: entry.plan.columns))
-            for wave in Self.waves(of: entry.plan, threadCount: threadCount) {
-                try draw(wave, of: index, rows, to: writer, pool: pool)
-                done += wave.reduce(0) { $0 + $1.count } * entry.plan.rowByteCount
-                progress(Double(done) / Double(total))
-            }
+            let tensorKey = SplitMix64.mixed(SplitMix64.mixed(seed) &+ UInt64(index))
+            try unsafe writer.fill(
+                index, pool: pool,
+                progress: { byteCount in
+                    done += byteCount
+                    progress(Double(done) / Double(total))
+                },
+                { range, bytes in
+                    unsafe rows.draw(range, key: { SplitMix64.mixed(tensorKey &+ UInt64($0)) }, into: bytes)
+                })
         }
         try writer.finish()
-    }
-
-    /// Draws pieces of a tensor side by side and writes each as soon as it is there.
-    private func draw(
-        _ pieces: [Range<Int>], of index: Int, _ rows: SyntheticRows, to writer: GGUFWriter, pool: ComputePool
-    ) throws {
-        let plan = tensors[index].plan
-        let tensorKey = SplitMix64.mixed(SplitMix64.mixed(seed) &+ UInt64(index))
-        let failure = Mutex<CheckpointError?>(nil)
-        pool.run(pieces.count) { piece in
-            let byteCount = pieces[piece].count * plan.rowByteCount
-            let bytes = unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
-                unsafe rows.draw(
-                    pieces[piece], key: { SplitMix64.mixed(tensorKey &+ UInt64($0)) },
-                    into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<byteCount]))
-                count = byteCount
-            }
-            do throws(CheckpointError) {
-                try unsafe writer.write(
-                    bytes.span.bytes, tensor: index, at: pieces[piece].lowerBound * plan.rowByteCount)
-            } catch {
-                failure.withLock { $0 = $0 ?? error }
-            }
-        }
-        if let failure = failure.withLock({ $0 }) { throw failure }
-    }
-
-    /// Rows in pieces of about a million numbers, in groups that keep every thread busy a while.
-    private static func waves(of plan: GGUFTensorPlan, threadCount: Int) -> [[Range<Int>]] {
-        let size = max(1, (1 << 20) / plan.columns)
-        let pieces = stride(from: 0, to: plan.rows, by: size).map { $0..<min($0 + size, plan.rows) }
-        let group = 4 * threadCount
-        return stride(from: 0, to: pieces.count, by: group).map { Array(pieces[$0..<min($0 + group, pieces.count)]) }
     }
 
     /// The numbers of a vector: norms are 1, factors are the configuration's. Nil for a matrix.
@@ -122,9 +93,10 @@ public struct SyntheticCheckpoint: Sendable {
     }
 
     /// Deviations with which every matrix hands on activations of about the size that it gets: inputs are normalised, so
-    /// a product with a row of n weights of deviation s has the deviation s · √n. Embeddings begin the residual stream.
+    /// a product with a row of n weights of deviation s has the deviation s · √n. Embeddings begin the residual stream,
+    /// unless they are the head as well.
     private func deviation(_ role: TensorRole, columns: Int) -> Double {
-        if case .tokenEmbedding = role { return 1 }
+        if role == .tokenEmbedding, !configuration.tiedEmbeddings { return 1 }
         return max(0.02, 1 / Double(columns).squareRoot())
     }
 }
