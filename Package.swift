@@ -62,6 +62,7 @@ let package = Package(
         .target(name: "CKernels"),
         .target(name: "CHost"),
         .target(name: "CBench"),
+        .target(name: "CChecksum"),
         module("Inference"),
         // Floor 1
         .target(name: "CWire", dependencies: ["CProtobufC"]),
@@ -71,8 +72,8 @@ let package = Package(
         module("Tokenization"),
         module("HTTP2", ["CNghttp2"]),
         // Floor 2
-        module("Wire", ["Inference", "CWire", "CProtobufC"]),
-        module("Checkpoint", ["Host", "Kernels", "Tokenization", crypto]),
+        module("Wire", ["Inference", "CWire", "CProtobufC", "CChecksum"]),
+        module("Checkpoint", ["Host", "Kernels", "Tokenization", "CChecksum", crypto]),
         module("Cluster", ["Inference"]),
         module("Scheduling", ["Inference"]),
         // Floor 3
@@ -114,7 +115,8 @@ let package = Package(
         tests("Tokenization", ["Tokenization"], resources: [.copy("Resources")]),
         tests("HTTP2", ["HTTP2"]),
         tests("Wire", ["Wire", "Inference"]),
-        tests("Checkpoint", ["Checkpoint", "Host", "Tokenization"], resources: [.copy("Resources")]),
+        tests(
+            "Checkpoint", ["Checkpoint", "Host", "Kernels", "Tokenization", "CChecksum"], resources: [.copy("Resources")]),
         tests("Cluster", ["Cluster", "Inference"]),
         tests("Scheduling", ["Scheduling", "Inference"]),
         tests("Transport", ["Transport", "HTTP2", nioCore, nioPosix, logging]),

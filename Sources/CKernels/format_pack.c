@@ -1,4 +1,5 @@
-// Rows in file layout -> panels of 16 rows, and back to plain blocks.
+// Rows in file layout -> panels of 16 rows, and back to plain blocks: the definition, one block of one row at a time.
+// format_pack_lanes.c does the same faster.
 //
 // A chunk is 32 values (8 groups of 4) of 16 rows. Its bytes come in vectors of 64: byte 4 * row + i belongs to value
 // i of some group(s) of that row. 8-bit: vector g is group g. 4-bit: vector v has group 2v in the low nibbles, 2v + 1
@@ -154,8 +155,8 @@ static inline __attribute__((always_inline)) void pack_floats(const size_t width
     }
 }
 
-void phalanx_pack_panel(phalanx_format format, size_t columns, const uint8_t *const rows[PHALANX_PANEL_ROWS],
-                        uint8_t *panel) {
+void phalanx_pack_panel_plain(phalanx_format format, size_t columns, const uint8_t *const rows[PHALANX_PANEL_ROWS],
+                              uint8_t *panel) {
     const phalanx_format_traits *traits = phalanx_traits(format);
     memset(panel, 0, phalanx_panel_bytes(format, columns));
     if (traits->block == 1) {

@@ -21,6 +21,8 @@ extension Checkpoint {
                 for slice in view.slices {
                     hash.update("\(slice.type.name) \(slice.rows) \(slice.columns)")
                     try slice.withBytes { hash.update(sampling: $0) }
+                    // A sample brings its neighbours into memory.
+                    slice.file.adviseDontNeed(slice.range)
                 }
             }
         } catch {

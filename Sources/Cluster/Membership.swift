@@ -162,9 +162,10 @@ public struct Membership: Sendable {
         case .hello, .result: break
         case .heartbeat(let heartbeat):
             if heartbeat.epoch == epoch { workers[node]?.heartbeat = heartbeat }
-        case .loadProgress(let of, let done, let total):
-            guard of == epoch, total > 0, loading.contains(node) else { break }
-            workers[node]?.loadedFraction = min(1, max(0, Double(done) / Double(total)))
+        case .loadProgress(let of, let progress):
+            guard of == epoch, progress.totalByteCount > 0, loading.contains(node) else { break }
+            workers[node]?.loadedFraction = progress.fraction
+            workers[node]?.load = progress
         case .ready(let of, let memoryByteCount):
             if of == epoch { becomeReady(node, memoryByteCount, now: now) }
         case .failed(let of, let text):
@@ -182,6 +183,7 @@ public struct Membership: Sendable {
         guard case .loading(let placement) = phase, loading.remove(node) != nil else { return }
         workers[node]?.state = .ready
         workers[node]?.loadedFraction = 1
+        workers[node]?.load = nil
         workers[node]?.detail = nil
         workers[node]?.memoryByteCount = max(0, memoryByteCount)
         guard loading.isEmpty, let first = placement.stages.first, let stage0 = workers[first.node]?.stream else {
@@ -250,6 +252,7 @@ public struct Membership: Sendable {
             workers[node]?.servingSinceMilliseconds = nil
             workers[node]?.memoryByteCount = 0
             workers[node]?.loadedFraction = 0
+            workers[node]?.load = nil
             if loading.contains(node) {
                 workers[node]?.state = .loading
             } else if workers[node]?.state != .failed {

@@ -14,6 +14,8 @@ struct WorkerRecord: Sendable {
     /// Weights and KV pages.
     var memoryByteCount = 0
     var loadedFraction = 0.0
+    /// While it loads.
+    var load: LoadProgress?
     /// What is wrong.
     var detail: String?
     /// Failures that followed each other closely.
@@ -24,6 +26,7 @@ struct WorkerRecord: Sendable {
         if let since = servingSinceMilliseconds, now - since > milliseconds { failureCount = 0 }
         failureCount += 1
         state = .failed
+        load = nil
         detail = text
     }
 
@@ -42,7 +45,7 @@ struct WorkerRecord: Sendable {
         return WorkerStatus(
             id: hello.node, address: "\(hello.host):\(hello.port)", processID: hello.processID, state: state,
             layers: layers, threadCount: hello.threadCount, memoryLimitByteCount: hello.memoryByteCount,
-            memoryByteCount: memoryByteCount, loadedFraction: loadedFraction,
+            memoryByteCount: memoryByteCount, loadedFraction: loadedFraction, load: load,
             tokensPerSecond: busySeconds > 0 ? rowCount / busySeconds : 0,
             busyFraction: servingSeconds > 0 ? min(1, busySeconds / servingSeconds) : 0, detail: detail)
     }

@@ -11,6 +11,13 @@ public struct FileIdentity: Sendable, Hashable, Codable {
     /// Last modification, nanoseconds since 1970.
     public let modificationNanoseconds: Int64
 
+    /// Of the regular file at `path`, symbolic links not followed; nil when there is none.
+    public init?(of path: String) {
+        var status = stat()
+        guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        self.init(status)
+    }
+
     init(_ status: stat) {
         device = UInt64(status.st_dev)
         inode = UInt64(status.st_ino)

@@ -5,7 +5,7 @@ public struct HostError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The kinds of failure that a caller may want to tell apart.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         private enum Kind: String {
-            case fileNotFound, permissionDenied, notARegularFile, fileChanged, fileExists, noRoom, outOfRange, system
+            case fileNotFound, permissionDenied, notARegularFile, fileChanged, fileExists, outOfRange, noSpace, system
         }
         private let kind: Kind
 
@@ -21,10 +21,10 @@ public struct HostError: Error, Sendable, Hashable, CustomStringConvertible {
         public static let fileChanged = Code(.fileChanged)
         /// A file of that name is there already.
         public static let fileExists = Code(.fileExists)
-        /// The disk has not enough room.
-        public static let noRoom = Code(.noRoom)
         /// A byte range reaches outside its file.
         public static let outOfRange = Code(.outOfRange)
+        /// The file system is full, or the user's quota of it used up.
+        public static let noSpace = Code(.noSpace)
         /// Any other refusal of the operating system.
         public static let system = Code(.system)
 
@@ -54,6 +54,19 @@ public struct HostError: Error, Sendable, Hashable, CustomStringConvertible {
                 message: "\(path): permission denied; make it readable for the user that runs this process")
         default:
             HostError(code: .system, message: "\(path): cannot \(action): \(reason(number))")
+        }
+    }
+
+    /// The error for an `errno` that an `action` that changes `path` ended with.
+    static func change(of path: String, action: String, errno number: Int32) -> HostError {
+        switch number {
+        case ENOSPC, EDQUOT, EFBIG:
+            HostError(code: .noSpace, message: "\(path): cannot \(action): \(reason(number)); make room")
+        case EACCES, EPERM, EROFS:
+            HostError(
+                code: .permissionDenied,
+                message: "\(path): cannot \(action): \(reason(number)); make it writable for the user of this process")
+        default: file(path, action: action, errno: number)
         }
     }
 

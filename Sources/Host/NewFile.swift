@@ -159,7 +159,7 @@ public final class NewFile: Sendable {
             by: Int(clamping: status.f_frsize))
         guard overflow || room >= byteCount else {
             throw HostError(
-                code: .noRoom,
+                code: .noSpace,
                 message: "\(path): needs \(byteCount) bytes, but its disk has room for only \(room); free some room or "
                     + "write to another disk")
         }
@@ -178,7 +178,7 @@ public final class NewFile: Sendable {
                 code: .fileExists, message: "\(path): exists already; choose another name, or replace it (--force)")
         case ENOSPC, EDQUOT, EFBIG:
             HostError(
-                code: .noRoom,
+                code: .noSpace,
                 message:
                     "\(path): cannot \(action): \(HostError.reason(number)); free some room or write to another disk")
         case EACCES, EPERM, EROFS:

@@ -17,6 +17,8 @@ public struct WorkerStatus: Hashable, Sendable, Codable {
     public var memoryByteCount: Int
     /// How much of its layers is loaded, 0 to 1.
     public var loadedFraction: Double
+    /// What it does to load them; nil when it does not load.
+    public var load: LoadProgress?
     /// Rows that the worker computes per second of compute, since it began to serve.
     public var tokensPerSecond: Double
     /// Fraction of the time since it began to serve that it computed.
@@ -26,7 +28,7 @@ public struct WorkerStatus: Hashable, Sendable, Codable {
 
     public init(
         id: NodeID, address: String, processID: Int, state: State, layers: LayerRange?, threadCount: Int,
-        memoryLimitByteCount: Int, memoryByteCount: Int, loadedFraction: Double, tokensPerSecond: Double,
+        memoryLimitByteCount: Int, memoryByteCount: Int, loadedFraction: Double, load: LoadProgress? = nil, tokensPerSecond: Double,
         busyFraction: Double, detail: String?
     ) {
         self.id = id
@@ -38,6 +40,7 @@ public struct WorkerStatus: Hashable, Sendable, Codable {
         self.memoryLimitByteCount = memoryLimitByteCount
         self.memoryByteCount = memoryByteCount
         self.loadedFraction = loadedFraction
+        self.load = load
         self.tokensPerSecond = tokensPerSecond
         self.busyFraction = busyFraction
         self.detail = detail

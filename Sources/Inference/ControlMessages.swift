@@ -1,7 +1,7 @@
 /// The versions that nodes compare when they meet.
 public enum ProtocolVersion {
     /// Of the messages between nodes.
-    public static let current: UInt32 = 1
+    public static let current: UInt32 = 2
 }
 
 /// What a worker says when it joins.
@@ -153,7 +153,7 @@ public struct Heartbeat: Hashable, Sendable {
 public enum WorkerMessage: Hashable, Sendable {
     /// Always the first message.
     case hello(WorkerHello)
-    case loadProgress(epoch: Epoch, doneByteCount: Int, totalByteCount: Int)
+    case loadProgress(epoch: Epoch, LoadProgress)
     /// The layers are loaded and the next stage answers.
     case ready(epoch: Epoch, memoryByteCount: Int)
     /// The assignment cannot be carried out, or a step went wrong: `message` says what and what to do.

@@ -8,37 +8,35 @@ struct EmbeddingTable: Sendable {
     private let columns: Int
     private let rowByteCount: Int
     private let rowCount: Int
-    /// Written in `init` only.
+    /// Whose bytes nobody writes any more.
     private let buffer: HugeBuffer
+    private let offset: Int
 
-    var byteCount: Int { buffer.byteCount }
+    var byteCount: Int { rowByteCount * rowCount }
 
-    /// Copies a table of whole rows.
-    ///
     /// - Parameters:
-    ///   - bytes: `rowCount` rows in file layout.
-    ///   - buffer: receives them; at least as large.
-    init(format: WeightFormat, columns: Int, rowCount: Int, copying bytes: RawSpan) throws {
+    ///   - buffer: holds the rows, one after the other in file layout, from `offset` on.
+    /// - Throws: `PhiError` when it is too small, `KernelsError` when a row cannot have that many columns.
+    init(format: WeightFormat, columns: Int, rowCount: Int, buffer: HugeBuffer, offset: Int = 0) throws {
         rowByteCount = try format.rowByteCount(columns: columns)
-        guard bytes.byteCount == rowByteCount * rowCount else {
+        guard offset >= 0, rowCount <= (buffer.byteCount - offset) / rowByteCount else {
             throw PhiError(
                 code: .model,
-                message: "the embedding table has \(bytes.byteCount) bytes, not \(rowCount) rows of \(rowByteCount)")
+                message: "the embedding table has \(buffer.byteCount - offset) bytes, not \(rowCount) rows of "
+                    + "\(rowByteCount)")
         }
         self.format = format
         self.columns = columns
         self.rowCount = rowCount
-        buffer = try HugeBuffer(byteCount: bytes.byteCount)
-        // Both sides have the same size.
-        let target = unsafe buffer.unsafeBytes
-        unsafe bytes.withUnsafeBytes { source in unsafe target.copyMemory(from: source) }
+        self.buffer = buffer
+        self.offset = offset
     }
 
     /// Writes the numbers of a row.
     func look(up row: Int, into values: LayerRows) {
         precondition(row >= 0 && row < rowCount, "a row of the table")
         buffer.withBytes { bytes in
-            let start = row * rowByteCount
+            let start = offset + row * rowByteCount
             format.dequantize(row: bytes.extracting(start..<start + rowByteCount), into: values)
         }
     }

@@ -8,8 +8,9 @@ import Kernels
 ///
 ///     let checkpoint = try Checkpoint.open(path)
 ///     let pool = try ComputePool(threadCount: threads)
-///     let model = try StageModel.load(checkpoint, layers: assignment.layers, pool: pool) { done, total in
-///         ...                                                          // bytes of the file
+///     let cache = PackedCache(settings).model(try checkpoint.fingerprint())          // or nil
+///     let model = try StageModel.load(checkpoint, layers: assignment.layers, pool: pool, cache: cache) { progress in
+///         ...                                                          // bytes of packed weights
 ///     }
 ///     let runner = try StageRunner(
 ///         model: model, kvType: assignment.kvType, pageCount: assignment.pageCount,
@@ -26,6 +27,8 @@ public final class StageModel: Sendable {
     public let layers: LayerRange
     /// Bytes of all weights in memory, padding included.
     public let weightByteCount: Int
+    /// Where they came from.
+    public let loading: LoadSummary
 
     let shape: DecoderShape
     let rotary: RotaryEmbedding
@@ -44,7 +47,8 @@ public final class StageModel: Sendable {
 
     init(
         configuration: ModelConfiguration, layers: LayerRange, decoderLayers: [DecoderLayer],
-        embedding: TokenEmbedding?, output: (norm: LayerRows, head: PackedMatrix)?, weightByteCount: Int
+        embedding: TokenEmbedding?, output: (norm: LayerRows, head: PackedMatrix)?, weightByteCount: Int,
+        loading: LoadSummary = LoadSummary()
     ) throws {
         self.configuration = configuration
         self.layers = layers
@@ -52,6 +56,7 @@ public final class StageModel: Sendable {
         self.embedding = embedding
         self.output = output
         self.weightByteCount = weightByteCount
+        self.loading = loading
         shape = DecoderShape(configuration)
         rotary = try RotaryEmbedding(
             rotarySize: configuration.rotaryDimension, base: configuration.ropeTheta,

@@ -33,6 +33,14 @@ extension ClusterStatus {
 
 extension WorkerStatus {
     fileprivate var stateText: String {
-        state == .loading ? "loading \(Int(loadedFraction * 100))%" : state.rawValue
+        guard state == .loading else { return state.rawValue }
+        let activity =
+            switch load?.activity {
+            case .packing: "packing"
+            case .readingCache: "reading cache"
+            case .comparing: "comparing with cache"
+            case nil: "loading"
+            }
+        return "\(activity) \(Int(loadedFraction * 100))%"
     }
 }

@@ -14,20 +14,20 @@ public final class ProgressBar: Sendable {
 
     public init() { isTerminal = isatty(2) == 1 }
 
-    /// Shows how far something is: `fraction` from 0 to 1.
-    public func show(_ label: String, fraction: Double) {
+    /// Shows how far something is: `fraction` from 0 to 1. A detail may change all the time.
+    public func show(_ label: String, detail: String = "", fraction: Double) {
         let fraction = min(max(fraction.isFinite ? fraction : 0, 0), 1)
         state.withLock { state in
             if isTerminal {
                 let width = 30
                 let filled = Int(fraction * Double(width))
                 let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: width - filled)
-                let text = "[\(bar)] \(Int(fraction * 100))% \(label)"
+                let text = "[\(bar)] \(Int(fraction * 100))% \(label)\(detail.isEmpty ? "" : ": \(detail)")"
                 guard text != state.drawn else { return }
                 Self.write("\r\u{1B}[K" + text)
                 state.drawn = text
             } else if label != state.lastLabel || fraction >= state.lastFraction + 0.25 {
-                Self.write("\(label): \(Int(fraction * 100))%\n")
+                Self.write("\(label): \(Int(fraction * 100))%\(detail.isEmpty ? "" : " (\(detail))")\n")
                 state.lastFraction = fraction
                 state.lastLabel = label
             }

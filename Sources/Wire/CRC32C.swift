@@ -1,4 +1,4 @@
-import CWire
+import CChecksum
 
 /// CRC-32C (Castagnoli), as iSCSI defines it (RFC 3720 appendix B.4); the same on every machine.
 public enum CRC32C {
@@ -6,14 +6,14 @@ public enum CRC32C {
     public static func checksum(_ bytes: [UInt8], continuing previous: UInt32 = 0) -> UInt32 {
         unsafe bytes.withUnsafeBufferPointer { buffer in
             // Sound: the C function reads `count` bytes and keeps nothing.
-            unsafe cwire_crc32c(previous, buffer.baseAddress, buffer.count)
+            unsafe checksum_crc32c(previous, buffer.baseAddress, buffer.count)
         }
     }
 
     /// The definition, without the processor's instruction.
     static func portableChecksum(_ bytes: [UInt8], continuing previous: UInt32 = 0) -> UInt32 {
         unsafe bytes.withUnsafeBufferPointer { buffer in
-            unsafe cwire_crc32c_portable(previous, buffer.baseAddress, buffer.count)
+            unsafe checksum_crc32c_portable(previous, buffer.baseAddress, buffer.count)
         }
     }
 }

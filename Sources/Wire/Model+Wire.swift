@@ -89,6 +89,8 @@ extension WorkerStatus {
         let message = unsafe pointer.pointee
         var layers: LayerRange?
         if let range = unsafe message.layers { layers = try unsafe LayerRange(wire: range, "WorkerStatus.layers") }
+        var load: LoadProgress?
+        if let state = unsafe message.load { load = try unsafe LoadProgress(wire: state) }
         self.init(
             id: NodeID(try unsafe WireReader.string(message.id, "WorkerStatus.id")),
             address: try unsafe WireReader.string(
@@ -101,6 +103,7 @@ extension WorkerStatus {
             memoryByteCount: try WireReader.count(
                 unsafe message.memory_byte_count, "WorkerStatus.memory_byte_count"),
             loadedFraction: try WireReader.finite(unsafe message.loaded_fraction, "WorkerStatus.loaded_fraction"),
+            load: load,
             tokensPerSecond: try WireReader.finite(
                 unsafe message.tokens_per_second, "WorkerStatus.tokens_per_second"),
             busyFraction: try WireReader.finite(unsafe message.busy_fraction, "WorkerStatus.busy_fraction"),
@@ -178,6 +181,7 @@ extension WireArena {
         unsafe message.pointee.memory_limit_byte_count = UInt64(clamping: worker.memoryLimitByteCount)
         unsafe message.pointee.memory_byte_count = UInt64(clamping: worker.memoryByteCount)
         unsafe message.pointee.loaded_fraction = worker.loadedFraction
+        if let load = worker.load { unsafe message.pointee.load = unsafe loadState(load) }
         unsafe message.pointee.tokens_per_second = worker.tokensPerSecond
         unsafe message.pointee.busy_fraction = worker.busyFraction
         unsafe message.pointee.detail = unsafe optionalText(worker.detail)

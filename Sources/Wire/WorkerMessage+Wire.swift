@@ -19,10 +19,7 @@ extension WorkerMessage: WireMessage {
             let progress = try unsafe WireReader.required(message.load_progress, "WorkerMessage.load_progress").pointee
             self = .loadProgress(
                 epoch: try unsafe Epoch(wire: progress.epoch, "LoadProgress.epoch"),
-                doneByteCount: try WireReader.count(
-                    unsafe progress.done_byte_count, "LoadProgress.done_byte_count"),
-                totalByteCount: try WireReader.count(
-                    unsafe progress.total_byte_count, "LoadProgress.total_byte_count"))
+                try unsafe LoadProgress(wire: WireReader.required(progress.state, "LoadProgress.state")))
         case PHALANX__V1__WORKER_MESSAGE__CONTENT_READY:
             let ready = try unsafe WireReader.required(message.ready, "WorkerMessage.ready").pointee
             self = .ready(
@@ -57,11 +54,10 @@ extension WireArena {
         case .hello(let hello):
             unsafe message.pointee.content_case = PHALANX__V1__WORKER_MESSAGE__CONTENT_HELLO
             unsafe message.pointee.hello = unsafe workerHello(hello)
-        case .loadProgress(let of, let done, let total):
+        case .loadProgress(let of, let state):
             let progress = unsafe make(phalanx__v1__load_progress__init)
             unsafe progress.pointee.epoch = unsafe epoch(of)
-            unsafe progress.pointee.done_byte_count = UInt64(clamping: done)
-            unsafe progress.pointee.total_byte_count = UInt64(clamping: total)
+            unsafe progress.pointee.state = unsafe loadState(state)
             unsafe message.pointee.content_case = PHALANX__V1__WORKER_MESSAGE__CONTENT_LOAD_PROGRESS
             unsafe message.pointee.load_progress = unsafe progress
         case .ready(let of, let byteCount):

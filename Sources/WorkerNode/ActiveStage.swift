@@ -1,6 +1,7 @@
 import Checkpoint
 import Inference
 import Logging
+import Phi
 import Synchronization
 import Transport
 import Wire
@@ -72,6 +73,16 @@ final class ActiveStage: Sendable {
 
     private func carryOut() async throws {
         let host = StageHost(assignment: assignment, configuration: configuration, progress: progress)
+        do {
+            try await carryOut(on: host)
+        } catch {
+            await host.end()
+            throw error
+        }
+        await host.end()
+    }
+
+    private func carryOut(on host: StageHost) async throws {
         let memoryByteCount = try await load(host)
         try await openLink()
         await report(.ready(epoch: assignment.epoch, memoryByteCount: memoryByteCount))
@@ -94,14 +105,17 @@ final class ActiveStage: Sendable {
     private func load(_ host: StageHost) async throws -> Int {
         let epoch = assignment.epoch
         let (progress, continuation) = AsyncStream.makeStream(
-            of: (done: Int, total: Int).self, bufferingPolicy: .bufferingNewest(1))
+            of: LoadProgress.self, bufferingPolicy: .bufferingNewest(1))
         let reporter = Task {
-            for await (done, total) in progress {
-                await report(.loadProgress(epoch: epoch, doneByteCount: done, totalByteCount: total))
+            for await state in progress {
+                configuration.watchLoading?(state, assignment.layers)
+                await report(.loadProgress(epoch: epoch, state))
             }
         }
         defer { continuation.finish() }
-        let loaded = try await host.load { continuation.yield((done: $0, total: $1)) }
+        let began = ContinuousClock.now
+        let loaded = try await host.load { continuation.yield($0) }
+        logger.notice("Loaded the layers", metadata: loaded.metadata(assignment, ContinuousClock.now - began))
         hidden.withLock { $0 = loaded.hiddenSize }
         continuation.finish()
         await reporter.value
@@ -123,5 +137,24 @@ final class ActiveStage: Sendable {
                 try await Task.sleep(for: .milliseconds(250))
             }
         }
+    }
+}
+
+extension StageHost.Loaded {
+    /// How long loading took and where the weights came from, for the log.
+    fileprivate func metadata(_ assignment: StageAssignment, _ duration: Duration) -> Logger.Metadata {
+        let seconds = Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
+        let cached = summary.cachedPartCount
+        let source =
+            switch (cached, summary.packedPartCount) {
+            case (0, _): "checkpoint"
+            case (_, 0): "cache"
+            default: "cache (\(cached) of \(cached + summary.packedPartCount) parts) and checkpoint"
+            }
+        return [
+            "layers": "\(assignment.layers)", "from": "\(source)", "megabytes": "\(weightByteCount / 1_000_000)",
+            "milliseconds": "\(Int(seconds * 1000))",
+            "megabytes_per_second": "\(Int(Double(weightByteCount) / 1e6 / max(seconds, 1e-6)))",
+        ]
     }
 }

@@ -13,10 +13,13 @@ actor StageHost {
     private let configuration: WorkerConfiguration
     private let progress: StageProgress
     private var runner: StageRunner?
+    private var cache: PackedModelCache?
 
     struct Loaded: Sendable {
         let hiddenSize: Int
         let memoryByteCount: Int
+        let weightByteCount: Int
+        let summary: LoadSummary
     }
 
     enum Outcome: Sendable {
@@ -33,8 +36,8 @@ actor StageHost {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
-    /// Opens the checkpoint, compares its content hash with the coordinator's, and packs the layers.
-    func load(progress report: @Sendable (_ doneByteCount: Int, _ totalByteCount: Int) -> Void) throws -> Loaded {
+    /// Opens the checkpoint, compares its content hash with the coordinator's, and loads the layers.
+    func load(progress report: @Sendable (LoadProgress) -> Void) throws -> Loaded {
         let path = configuration.modelPath ?? assignment.modelPath
         let checkpoint = try openCheckpoint(path)
         let fingerprint = try checkpoint.fingerprint()
@@ -45,9 +48,11 @@ actor StageHost {
         }
         let pool = try ComputePool(threadCount: configuration.threadCount, cpus: configuration.processors)
         try pool.bindCaller()
-        let model = try StageModel.load(checkpoint, layers: assignment.layers, pool: pool) { done, total in
+        let cache = configuration.cache?.model(fingerprint)
+        self.cache = cache
+        let model = try StageModel.load(checkpoint, layers: assignment.layers, pool: pool, cache: cache) { progress in
             try Task.checkCancellation()
-            report(done, total)
+            report(progress)
         }
         let runner = try StageRunner(
             model: model, kvType: assignment.kvType, pageCount: assignment.pageCount,
@@ -58,8 +63,13 @@ actor StageHost {
                     + "\(configuration.memoryByteCount); give it more or choose a smaller --ctx-size")
         }
         self.runner = runner
-        return Loaded(hiddenSize: model.hiddenSize, memoryByteCount: runner.memoryByteCount)
+        return Loaded(
+            hiddenSize: model.hiddenSize, memoryByteCount: runner.memoryByteCount,
+            weightByteCount: model.weightByteCount, summary: model.loading)
     }
+
+    /// Lets go of weights that wait to be written to the cache: the next stage needs the memory.
+    func end() { cache?.cancelWriting() }
 
     private func openCheckpoint(_ path: String) throws -> Checkpoint {
         do {

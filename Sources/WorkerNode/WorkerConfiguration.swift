@@ -1,3 +1,4 @@
+public import Checkpoint
 public import Inference
 
 /// What a worker needs to know before it joins.
@@ -22,12 +23,16 @@ public struct WorkerConfiguration: Sendable {
     public var bytesPerSecond: Double
     /// The worker's own copy of the checkpoint; nil takes the path that the coordinator names.
     public var modelPath: String?
+    /// Where packed weights are kept for the next start; nil packs them anew each time.
+    public var cache: PackedCache?
+    /// Hears how far loading is, from any thread: for people who watch.
+    public var watchLoading: (@Sendable (LoadProgress, LayerRange) -> Void)?
 
     public init(
         coordinatorHost: String, coordinatorPort: Int, bindHost: String, bindPort: Int, advertisedHost: String,
         node: NodeID, processID: Int, threadCount: Int, processors: [Int]?, memoryByteCount: Int,
-        bytesPerSecond: Double,
-        modelPath: String?
+        bytesPerSecond: Double, modelPath: String?, cache: PackedCache? = nil,
+        watchLoading: (@Sendable (LoadProgress, LayerRange) -> Void)? = nil
     ) {
         self.coordinatorHost = coordinatorHost
         self.coordinatorPort = coordinatorPort
@@ -41,6 +46,8 @@ public struct WorkerConfiguration: Sendable {
         self.memoryByteCount = memoryByteCount
         self.bytesPerSecond = bytesPerSecond
         self.modelPath = modelPath
+        self.cache = cache
+        self.watchLoading = watchLoading
     }
 }
 

@@ -83,7 +83,7 @@ import Testing
     @Test(arguments: [true, false])
     func `a disk that is too small is refused at once`(isUnnamed: Bool) throws {
         let error = #expect(throws: HostError.self) { try file(isUnnamed, byteCount: 1 << 60) }
-        #expect(error?.code == .noRoom)
+        #expect(error?.code == .noSpace)
         #expect(error?.message.contains("room") == true)
         #expect(try names().isEmpty)
     }

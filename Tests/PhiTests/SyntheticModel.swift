@@ -45,10 +45,11 @@ struct SyntheticModel: Sendable {
                 down: try matrix(c.hiddenSize, c.feedForwardSize, place: 10 * layer + 105))
         }
         let table = bytes(c.vocabularySize, c.hiddenSize, place: 1)
+        let buffer = try HugeBuffer(byteCount: table.count)
+        // As many bytes as the buffer was made for.
+        unsafe buffer.unsafeBytes.copyBytes(from: table)
         let embedding = TokenEmbedding.table(
-            // Bytes seen as bytes.
-            try unsafe EmbeddingTable(
-                format: format, columns: c.hiddenSize, rowCount: c.vocabularySize, copying: table.span.bytes))
+            try EmbeddingTable(format: format, columns: c.hiddenSize, rowCount: c.vocabularySize, buffer: buffer))
         let output = try (
             norm: vector(c.hiddenSize, place: 2), head: matrix(c.vocabularySize, c.hiddenSize, place: 3)
         )

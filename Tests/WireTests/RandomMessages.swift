@@ -110,7 +110,7 @@ struct RandomMessages {
                     node: NodeID(text()), host: text(), port: number(65535), processID: number(1 << 40),
                     threadCount: number(1 << 20), memoryByteCount: number(1 << 50), bytesPerSecond: double(),
                     highestEpoch: epoch(), instructionSet: text()))
-        case 1: .loadProgress(epoch: epoch(), doneByteCount: number(1 << 50), totalByteCount: number(1 << 50))
+        case 1: .loadProgress(epoch: epoch(), load())
         case 2: .ready(epoch: epoch(), memoryByteCount: number(1 << 50))
         case 3: .failed(epoch: epoch(), message: text(2000))
         case 4: .result(result())
@@ -121,6 +121,12 @@ struct RandomMessages {
                     computedRowCount: uint64(), busyMicroseconds: uint64(), nextLinkUp: flag()))
         default: .goodbye(reason: text())
         }
+    }
+
+    mutating func load() -> LoadProgress {
+        LoadProgress(
+            activity: LoadProgress.Activity.allCases.randomElement(using: &random) ?? .packing,
+            doneByteCount: number(1 << 50), totalByteCount: number(1 << 50))
     }
 
     mutating func assignment() -> StageAssignment {
@@ -163,8 +169,8 @@ struct RandomMessages {
                     state: [.joined, .loading, .ready, .failed, .lost].randomElement(using: &random.random) ?? .lost,
                     layers: random.optional { $0.layers() }, threadCount: random.number(999),
                     memoryLimitByteCount: random.number(1 << 50), memoryByteCount: random.number(1 << 50),
-                    loadedFraction: random.double(), tokensPerSecond: random.double(), busyFraction: random.double(),
-                    detail: random.optional { $0.text(300) })
+                    loadedFraction: random.double(), load: random.optional { $0.load() },
+                    tokensPerSecond: random.double(), busyFraction: random.double(), detail: random.optional { $0.text(300) })
             },
             runningRequestCount: number(1 << 40), waitingRequestCount: number(1 << 40),
             completedRequestCount: number(1 << 40), generatedTokenCount: number(1 << 50), uptimeSeconds: double())

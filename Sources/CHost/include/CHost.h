@@ -17,6 +17,19 @@ int32_t chost_allowed_cpus(int32_t *cpus, int32_t capacity);
 /// Binds the calling thread to one processor. Returns 0 or an errno.
 int32_t chost_bind_current_thread(int32_t cpu);
 
+/// Lets the calling thread give way to others: on processors (nice 10) and disks (the lowest best-effort priority).
+/// Where the system refuses, nothing changes.
+void chost_lower_priority(void);
+
+// ---- Files ----------------------------------------------------------------------------------------------------
+
+/// Gives an open file at least `byte_count` bytes, with room on the disk where the file system can promise it.
+/// Returns 0 or an errno.
+int32_t chost_reserve_file(int32_t descriptor, int64_t byte_count);
+
+/// Begins to bring written bytes to the disk, without waiting. Only advice.
+void chost_start_writing(int32_t descriptor, int64_t offset, int64_t byte_count);
+
 // ---- Floating-point environment -------------------------------------------------------------------------------
 
 /// The calling thread's floating-point control word (MXCSR on x86-64, FPCR on arm64, 0 elsewhere).

@@ -85,6 +85,10 @@ size_t phalanx_activation_bytes(phalanx_activation activation, size_t columns);
 void phalanx_pack_panel(phalanx_format format, size_t columns, const uint8_t *const rows[PHALANX_PANEL_ROWS],
                         uint8_t *panel);
 
+// The same bytes, block by block: the definition of the layout.
+void phalanx_pack_panel_plain(phalanx_format format, size_t columns, const uint8_t *const rows[PHALANX_PANEL_ROWS],
+                              uint8_t *panel);
+
 // A row in file layout -> floats, as ggml's reference does it, bit for bit (NaN payloads apart).
 void phalanx_dequantize_row(phalanx_format format, size_t columns, const uint8_t *row, float *values);
 

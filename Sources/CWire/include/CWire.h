@@ -3,7 +3,6 @@
 #define CWIRE_H
 
 #include "allocation_budget.h"
-#include "crc32c.h"
 #include "grpc/health/v1/health.pb-c.h"
 #include "phalanx/v1/cluster.pb-c.h"
 #include "phalanx/v1/common.pb-c.h"

@@ -36,6 +36,7 @@ struct ChatCommand: AsyncParsableCommand {
     var seed: Int?
 
     @OptionGroup var resources: ResourceOptions
+    @OptionGroup var caching: CacheOptions
     @OptionGroup var logs: LogOptions
 
     mutating func validate() throws {
@@ -48,7 +49,8 @@ struct ChatCommand: AsyncParsableCommand {
             return try await talk(through: GatewayClient(url: url ?? "http://127.0.0.1:8080"))
         }
         let options = try ModelOptions.parse(["--model", model])
-        let cluster = try await LocalCluster(model: options, workerCount: workers, resources: resources, logs: logs)
+        let cluster = try await LocalCluster(
+            model: options, workerCount: workers, resources: resources, caching: caching, logs: logs)
         do {
             try await cluster.waitUntilReady()
             let gateway = try await Serving.gateway(

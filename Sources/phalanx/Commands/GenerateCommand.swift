@@ -14,6 +14,7 @@ struct GenerateCommand: AsyncParsableCommand {
 
     @OptionGroup var model: ModelOptions
     @OptionGroup var resources: ResourceOptions
+    @OptionGroup var caching: CacheOptions
     @OptionGroup var sampling: SamplingOptions
     @OptionGroup var logs: LogOptions
 
@@ -60,7 +61,7 @@ struct GenerateCommand: AsyncParsableCommand {
 
     func run() async throws {
         let cluster = try await LocalCluster(
-            model: model, workerCount: workers, resources: resources, logs: logs)
+            model: model, workerCount: workers, resources: resources, caching: caching, logs: logs)
         do {
             try await cluster.waitUntilReady()
             try await answer(by: cluster.coordinator)

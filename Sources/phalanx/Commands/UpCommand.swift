@@ -17,6 +17,7 @@ struct UpCommand: AsyncParsableCommand {
 
     @OptionGroup var model: ModelOptions
     @OptionGroup var resources: ResourceOptions
+    @OptionGroup var caching: CacheOptions
 
     @Option(name: .shortAndLong, help: "Worker processes to start.")
     var workers = 2
@@ -48,7 +49,8 @@ struct UpCommand: AsyncParsableCommand {
     func run() async throws {
         try ReadyFile.prepare(readyFile)
         let cluster = try await LocalCluster(
-            model: model, workerCount: workers, resources: resources, coordinatorPort: coordinatorPort, logs: logs)
+            model: model, workerCount: workers, resources: resources, caching: caching,
+            coordinatorPort: coordinatorPort, logs: logs)
         do {
             try await serve(cluster)
         } catch {

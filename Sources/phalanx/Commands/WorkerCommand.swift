@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoint
 import Foundation
 import Host
 import Inference
@@ -37,6 +38,7 @@ struct WorkerCommand: AsyncParsableCommand {
     var model: String?
 
     @OptionGroup var resources: ResourceOptions
+    @OptionGroup var caching: CacheOptions
 
     @Option(help: "Processors to pin the compute threads to, such as 0,1 (default: not pinned).")
     var cpus: IntegerListArgument?
@@ -65,6 +67,7 @@ struct WorkerCommand: AsyncParsableCommand {
         let threadCount = resources.threadCount(of: machine)
         let logger = logs.logger("phalanx.worker")
         let processID = Int(ProcessInfo.processInfo.processIdentifier)
+        let cache = caching.cache(logger: logger)
         let configuration = WorkerConfiguration(
             coordinatorHost: join.host, coordinatorPort: join.port, bindHost: bind, bindPort: port,
             advertisedHost: advertise ?? bind,
@@ -72,11 +75,14 @@ struct WorkerCommand: AsyncParsableCommand {
             threadCount: threadCount, processors: cpus?.values,
             memoryByteCount: resources.memoryByteCount(of: machine),
             bytesPerSecond: try speed ?? SpeedProbe.bytesPerSecond(threadCount: threadCount, processors: cpus?.values),
-            modelPath: try model.map(DemoModel.resolve))
+            modelPath: try model.map(DemoModel.resolve), cache: cache,
+            // A worker that was started by another command is shown there.
+            watchLoading: exitWithInput ? nil : LoadingDisplay().show)
         let worker = Worker(
             configuration: configuration, transport: TCPTransport(logger: logs.logger("phalanx.transport")),
             logger: logger)
-        if exitWithInput { InputWatch.exitAtEnd() }
+        // A parent that asks for the end waits longer than this before it insists.
+        if exitWithInput { InputWatch.exitAtEnd { cache?.finishWriting(withinSeconds: 1) } }
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [

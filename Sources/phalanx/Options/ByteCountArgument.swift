@@ -5,6 +5,8 @@ import Terminal
 struct ByteCountArgument: ExpressibleByArgument {
     let byteCount: Int
 
+    init(byteCount: Int) { self.byteCount = byteCount }
+
     init?(argument: String) {
         guard let byteCount = ByteCount.parse(argument) else { return nil }
         self.byteCount = byteCount

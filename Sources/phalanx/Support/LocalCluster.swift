@@ -15,7 +15,8 @@ final class LocalCluster: Sendable {
 
     /// Starts everything; `waitUntilReady` tells when it serves.
     init(
-        model: ModelOptions, workerCount: Int, resources: ResourceOptions, coordinatorPort: Int = 0, logs: LogOptions
+        model: ModelOptions, workerCount: Int, resources: ResourceOptions, caching: CacheOptions,
+        coordinatorPort: Int = 0, logs: LogOptions
     ) async throws {
         let configuration = try model.coordinatorConfiguration(
             host: "127.0.0.1", port: coordinatorPort, workerCount: workerCount)
@@ -33,14 +34,15 @@ final class LocalCluster: Sendable {
         serving = Task { try await coordinator.run() }
         workers = try await Self.startWorkers(
             count: workerCount, coordinator: coordinator, port: port, resources: resources,
-            logLevel: logs.logLevel.rawValue)
+            cacheArguments: caching.arguments, logLevel: logs.logLevel.rawValue)
     }
 
     /// The cores and the memory are divided among the workers, since pinned threads must not meet.
     ///
     /// One starts after the other has joined, so that the first one gets the first layers.
     private static func startWorkers(
-        count: Int, coordinator: Coordinator, port: Int, resources: ResourceOptions, logLevel: String
+        count: Int, coordinator: Coordinator, port: Int, resources: ResourceOptions, cacheArguments: [String],
+        logLevel: String
     ) async throws -> [WorkerProcess] {
         let machine = Machine.detect()
         let threadCount = resources.threadCount(of: machine)
@@ -55,7 +57,8 @@ final class LocalCluster: Sendable {
                 WorkerProcess.Settings(
                     name: "worker-\(index)", coordinatorPort: port, threadCount: end - first,
                     processors: isDivisible ? Array(processors[first..<end]) : nil,
-                    memoryByteCount: memoryByteCount / count, logLevel: logLevel))
+                    memoryByteCount: memoryByteCount / count, logLevel: logLevel,
+                    cacheArguments: cacheArguments))
             workers.append(worker)
             while workers.allSatisfy({ $0.ending == nil }), try await coordinator.status().workers.count < workers.count
             {
@@ -69,6 +72,9 @@ final class LocalCluster: Sendable {
     func waitUntilReady() async throws {
         let bar = ProgressBar()
         defer { bar.clear() }
+        var loading: LoadingBar?
+        let clock = ContinuousClock()
+        let began = clock.now
         while true {
             for worker in workers {
                 if let ending = worker.ending {
@@ -80,9 +86,11 @@ final class LocalCluster: Sendable {
             if let failure = await coordinator.startFailure { throw CommandError(failure) }
             let joined = status.workers.filter { $0.state != .lost }.count
             if status.state == .loading {
-                let loading = status.workers.filter { $0.layers != nil }
-                let fraction = loading.map(\.loadedFraction).reduce(0, +) / Double(max(1, loading.count))
-                bar.show("loading \(status.model.layerCount) layers into \(loading.count) workers", fraction: fraction)
+                let now = (clock.now - began).seconds
+                var current = loading ?? LoadingBar(nowSeconds: now)
+                let line = current.line(for: status, nowSeconds: now)
+                loading = current
+                bar.show(line.label, detail: line.detail, fraction: line.fraction)
             } else {
                 bar.show("waiting for workers (\(joined) of \(workers.count) joined)", fraction: 0)
             }

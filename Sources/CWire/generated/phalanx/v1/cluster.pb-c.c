@@ -760,7 +760,7 @@ const ProtobufCMessageDescriptor phalanx__v1__worker_hello__descriptor =
   (ProtobufCMessageInit) phalanx__v1__worker_hello__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__load_progress__field_descriptors[3] =
+static const ProtobufCFieldDescriptor phalanx__v1__load_progress__field_descriptors[2] =
 {
   {
     "epoch",
@@ -775,39 +775,26 @@ static const ProtobufCFieldDescriptor phalanx__v1__load_progress__field_descript
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "done_byte_count",
+    "state",
     2,
     PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_UINT64,
+    PROTOBUF_C_TYPE_MESSAGE,
     0,   /* quantifier_offset */
-    offsetof(Phalanx__V1__LoadProgress, done_byte_count),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "total_byte_count",
-    3,
-    PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_UINT64,
-    0,   /* quantifier_offset */
-    offsetof(Phalanx__V1__LoadProgress, total_byte_count),
-    NULL,
+    offsetof(Phalanx__V1__LoadProgress, state),
+    &phalanx__v1__load_state__descriptor,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
 };
 static const unsigned phalanx__v1__load_progress__field_indices_by_name[] = {
-  1,   /* field[1] = done_byte_count */
   0,   /* field[0] = epoch */
-  2,   /* field[2] = total_byte_count */
+  1,   /* field[1] = state */
 };
 static const ProtobufCIntRange phalanx__v1__load_progress__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__load_progress__descriptor =
 {
@@ -817,7 +804,7 @@ const ProtobufCMessageDescriptor phalanx__v1__load_progress__descriptor =
   "Phalanx__V1__LoadProgress",
   "phalanx.v1",
   sizeof(Phalanx__V1__LoadProgress),
-  3,
+  2,
   phalanx__v1__load_progress__field_descriptors,
   phalanx__v1__load_progress__field_indices_by_name,
   1,  phalanx__v1__load_progress__number_ranges,

@@ -187,6 +187,51 @@ void   phalanx__v1__layer_range__free_unpacked
   assert(message->base.descriptor == &phalanx__v1__layer_range__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   phalanx__v1__load_state__init
+                     (Phalanx__V1__LoadState         *message)
+{
+  static const Phalanx__V1__LoadState init_value = PHALANX__V1__LOAD_STATE__INIT;
+  *message = init_value;
+}
+size_t phalanx__v1__load_state__get_packed_size
+                     (const Phalanx__V1__LoadState *message)
+{
+  assert(message->base.descriptor == &phalanx__v1__load_state__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t phalanx__v1__load_state__pack
+                     (const Phalanx__V1__LoadState *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &phalanx__v1__load_state__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t phalanx__v1__load_state__pack_to_buffer
+                     (const Phalanx__V1__LoadState *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &phalanx__v1__load_state__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Phalanx__V1__LoadState *
+       phalanx__v1__load_state__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Phalanx__V1__LoadState *)
+     protobuf_c_message_unpack (&phalanx__v1__load_state__descriptor,
+                                allocator, len, data);
+}
+void   phalanx__v1__load_state__free_unpacked
+                     (Phalanx__V1__LoadState *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &phalanx__v1__load_state__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   phalanx__v1__sampling_parameters__init
                      (Phalanx__V1__SamplingParameters         *message)
 {
@@ -455,6 +500,70 @@ const ProtobufCMessageDescriptor phalanx__v1__layer_range__descriptor =
   (ProtobufCMessageInit) phalanx__v1__layer_range__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor phalanx__v1__load_state__field_descriptors[3] =
+{
+  {
+    "activity",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__LoadState, activity),
+    &phalanx__v1__load_activity__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "done_byte_count",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__LoadState, done_byte_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "total_byte_count",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__LoadState, total_byte_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned phalanx__v1__load_state__field_indices_by_name[] = {
+  0,   /* field[0] = activity */
+  1,   /* field[1] = done_byte_count */
+  2,   /* field[2] = total_byte_count */
+};
+static const ProtobufCIntRange phalanx__v1__load_state__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor phalanx__v1__load_state__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "phalanx.v1.LoadState",
+  "LoadState",
+  "Phalanx__V1__LoadState",
+  "phalanx.v1",
+  sizeof(Phalanx__V1__LoadState),
+  3,
+  phalanx__v1__load_state__field_descriptors,
+  phalanx__v1__load_state__field_indices_by_name,
+  1,  phalanx__v1__load_state__number_ranges,
+  (ProtobufCMessageInit) phalanx__v1__load_state__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor phalanx__v1__sampling_parameters__field_descriptors[9] =
 {
   {
@@ -673,4 +782,36 @@ const ProtobufCMessageDescriptor phalanx__v1__scored_token__descriptor =
   1,  phalanx__v1__scored_token__number_ranges,
   (ProtobufCMessageInit) phalanx__v1__scored_token__init,
   NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCEnumValue phalanx__v1__load_activity__enum_values_by_number[4] =
+{
+  { "LOAD_ACTIVITY_UNSPECIFIED", "PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_UNSPECIFIED", 0 },
+  { "LOAD_ACTIVITY_PACKING", "PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_PACKING", 1 },
+  { "LOAD_ACTIVITY_READING_CACHE", "PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_READING_CACHE", 2 },
+  { "LOAD_ACTIVITY_COMPARING", "PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_COMPARING", 3 },
+};
+static const ProtobufCIntRange phalanx__v1__load_activity__value_ranges[] = {
+{0, 0},{0, 4}
+};
+static const ProtobufCEnumValueIndex phalanx__v1__load_activity__enum_values_by_name[4] =
+{
+  { "LOAD_ACTIVITY_COMPARING", 3 },
+  { "LOAD_ACTIVITY_PACKING", 1 },
+  { "LOAD_ACTIVITY_READING_CACHE", 2 },
+  { "LOAD_ACTIVITY_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor phalanx__v1__load_activity__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "phalanx.v1.LoadActivity",
+  "LoadActivity",
+  "Phalanx__V1__LoadActivity",
+  "phalanx.v1",
+  4,
+  phalanx__v1__load_activity__enum_values_by_number,
+  4,
+  phalanx__v1__load_activity__enum_values_by_name,
+  1,
+  phalanx__v1__load_activity__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

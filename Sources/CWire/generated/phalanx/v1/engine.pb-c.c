@@ -1168,7 +1168,7 @@ const ProtobufCMessageDescriptor phalanx__v1__model_description__descriptor =
   (ProtobufCMessageInit) phalanx__v1__model_description__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__worker_status__field_descriptors[12] =
+static const ProtobufCFieldDescriptor phalanx__v1__worker_status__field_descriptors[13] =
 {
   {
     "id",
@@ -1314,6 +1314,18 @@ static const ProtobufCFieldDescriptor phalanx__v1__worker_status__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "load",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__WorkerStatus, load),
+    &phalanx__v1__load_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__worker_status__field_indices_by_name[] = {
   1,   /* field[1] = address */
@@ -1321,6 +1333,7 @@ static const unsigned phalanx__v1__worker_status__field_indices_by_name[] = {
   11,   /* field[11] = detail */
   0,   /* field[0] = id */
   4,   /* field[4] = layers */
+  12,   /* field[12] = load */
   8,   /* field[8] = loaded_fraction */
   7,   /* field[7] = memory_byte_count */
   6,   /* field[6] = memory_limit_byte_count */
@@ -1332,7 +1345,7 @@ static const unsigned phalanx__v1__worker_status__field_indices_by_name[] = {
 static const ProtobufCIntRange phalanx__v1__worker_status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__worker_status__descriptor =
 {
@@ -1342,7 +1355,7 @@ const ProtobufCMessageDescriptor phalanx__v1__worker_status__descriptor =
   "Phalanx__V1__WorkerStatus",
   "phalanx.v1",
   sizeof(Phalanx__V1__WorkerStatus),
-  12,
+  13,
   phalanx__v1__worker_status__field_descriptors,
   phalanx__v1__worker_status__field_indices_by_name,
   1,  phalanx__v1__worker_status__number_ranges,

@@ -77,12 +77,11 @@ struct  Phalanx__V1__LoadProgress
 {
   ProtobufCMessage base;
   Phalanx__V1__Epoch *epoch;
-  uint64_t done_byte_count;
-  uint64_t total_byte_count;
+  Phalanx__V1__LoadState *state;
 };
 #define PHALANX__V1__LOAD_PROGRESS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__load_progress__descriptor) \
-    , NULL, 0, 0 }
+    , NULL, NULL }
 
 
 struct  Phalanx__V1__Ready

@@ -19,12 +19,23 @@ typedef struct Phalanx__V1__Epoch Phalanx__V1__Epoch;
 typedef struct Phalanx__V1__Count Phalanx__V1__Count;
 typedef struct Phalanx__V1__Text Phalanx__V1__Text;
 typedef struct Phalanx__V1__LayerRange Phalanx__V1__LayerRange;
+typedef struct Phalanx__V1__LoadState Phalanx__V1__LoadState;
 typedef struct Phalanx__V1__SamplingParameters Phalanx__V1__SamplingParameters;
 typedef struct Phalanx__V1__ScoredToken Phalanx__V1__ScoredToken;
 
 
 /* --- enums --- */
 
+/*
+ * What a worker does to load its layers.
+ */
+typedef enum _Phalanx__V1__LoadActivity {
+  PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_UNSPECIFIED = 0,
+  PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_PACKING = 1,
+  PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_READING_CACHE = 2,
+  PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_COMPARING = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PHALANX__V1__LOAD_ACTIVITY)
+} Phalanx__V1__LoadActivity;
 
 /* --- messages --- */
 
@@ -80,6 +91,21 @@ struct  Phalanx__V1__LayerRange
 #define PHALANX__V1__LAYER_RANGE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__layer_range__descriptor) \
     , 0, 0 }
+
+
+/*
+ * How far a worker is with it, in bytes of packed weights.
+ */
+struct  Phalanx__V1__LoadState
+{
+  ProtobufCMessage base;
+  Phalanx__V1__LoadActivity activity;
+  uint64_t done_byte_count;
+  uint64_t total_byte_count;
+};
+#define PHALANX__V1__LOAD_STATE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__load_state__descriptor) \
+    , PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_UNSPECIFIED, 0, 0 }
 
 
 /*
@@ -205,6 +231,25 @@ Phalanx__V1__LayerRange *
 void   phalanx__v1__layer_range__free_unpacked
                      (Phalanx__V1__LayerRange *message,
                       ProtobufCAllocator *allocator);
+/* Phalanx__V1__LoadState methods */
+void   phalanx__v1__load_state__init
+                     (Phalanx__V1__LoadState         *message);
+size_t phalanx__v1__load_state__get_packed_size
+                     (const Phalanx__V1__LoadState   *message);
+size_t phalanx__v1__load_state__pack
+                     (const Phalanx__V1__LoadState   *message,
+                      uint8_t             *out);
+size_t phalanx__v1__load_state__pack_to_buffer
+                     (const Phalanx__V1__LoadState   *message,
+                      ProtobufCBuffer     *buffer);
+Phalanx__V1__LoadState *
+       phalanx__v1__load_state__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   phalanx__v1__load_state__free_unpacked
+                     (Phalanx__V1__LoadState *message,
+                      ProtobufCAllocator *allocator);
 /* Phalanx__V1__SamplingParameters methods */
 void   phalanx__v1__sampling_parameters__init
                      (Phalanx__V1__SamplingParameters         *message);
@@ -257,6 +302,9 @@ typedef void (*Phalanx__V1__Text_Closure)
 typedef void (*Phalanx__V1__LayerRange_Closure)
                  (const Phalanx__V1__LayerRange *message,
                   void *closure_data);
+typedef void (*Phalanx__V1__LoadState_Closure)
+                 (const Phalanx__V1__LoadState *message,
+                  void *closure_data);
 typedef void (*Phalanx__V1__SamplingParameters_Closure)
                  (const Phalanx__V1__SamplingParameters *message,
                   void *closure_data);
@@ -269,10 +317,12 @@ typedef void (*Phalanx__V1__ScoredToken_Closure)
 
 /* --- descriptors --- */
 
+extern const ProtobufCEnumDescriptor    phalanx__v1__load_activity__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__epoch__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__count__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__text__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__layer_range__descriptor;
+extern const ProtobufCMessageDescriptor phalanx__v1__load_state__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__sampling_parameters__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__scored_token__descriptor;
 

@@ -164,10 +164,14 @@ struct  Phalanx__V1__WorkerStatus
   double tokens_per_second;
   double busy_fraction;
   Phalanx__V1__Text *detail;
+  /*
+   * Present while the worker loads.
+   */
+  Phalanx__V1__LoadState *load;
 };
 #define PHALANX__V1__WORKER_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__worker_status__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, PHALANX__V1__WORKER_STATE__WORKER_STATE_UNSPECIFIED, NULL, 0, 0, 0, 0, 0, 0, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, PHALANX__V1__WORKER_STATE__WORKER_STATE_UNSPECIFIED, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL }
 
 
 struct  Phalanx__V1__ClusterStatus

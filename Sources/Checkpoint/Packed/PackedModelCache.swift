@@ -1,0 +1,140 @@
+public import Host
+import Kernels
+import Synchronization
+
+/// What the cache holds of one checkpoint. Its files are safe from being cleared away as long as this object lives.
+public final class PackedModelCache: Sendable {
+    let cache: PackedCache
+    private let fingerprint: String
+    /// Nil when there is no such folder and none can be made.
+    private let lock: DirectoryLock?
+    private let state = Mutex(State())
+
+    private struct State {
+        /// Why nothing is written any more.
+        var isFull = false
+        /// Files that were found unfit: written again although they are there.
+        var unfit: Set<PackedPart> = []
+    }
+
+    init(cache: PackedCache, fingerprint: String) {
+        self.cache = cache
+        self.fingerprint = fingerprint
+        let folder = "\(cache.root)/\(fingerprint)"
+        var lock: DirectoryLock?
+        var problem: String?
+        // Another process may clear the folder away between the two steps.
+        for _ in 0..<10 where lock == nil {
+            do throws(HostError) {
+                try Folder.make(folder)
+                problem = nil
+            } catch {
+                problem = "\(error.message), or choose another place with --cache-dir"
+            }
+            lock = DirectoryLock(folder, shared: true, waits: true)
+        }
+        self.lock = lock
+        guard lock == nil else { return }
+        cache.report(.unavailable(reason: problem ?? "\(folder) cannot be locked; choose a local --cache-dir"))
+    }
+
+    private func path(_ part: PackedPart) -> String { "\(cache.root)/\(fingerprint)/\(part.fileName)" }
+
+    /// Fills memory with a packed part, with all threads of the pool.
+    ///
+    /// A file that is damaged, cut off, of another version or made of other weights is reported and not used.
+    ///
+    /// - Parameter willCompare: called before the checkpoint's weights are read, because its files are not those that
+    ///   the part was packed from, although their fingerprint is the same.
+    /// - Returns: whether the part was there; if not, the memory is zero.
+    public func read(_ content: PackedContent, pool: ComputePool, willCompare: () throws -> Void = {}) throws -> Bool {
+        guard lock != nil else { return false }
+        let path = path(content.plan.part)
+        do {
+            var file = try PackedFile(path: path)
+            if let reason = file.header.mismatch(with: content.plan, fingerprint: fingerprint) {
+                throw PackedFileError(reason)
+            }
+            let state = content.plan.sourceState()
+            if file.header.source.state != state {
+                try willCompare()
+                guard content.plan.sourceContent(pool: pool) == file.header.source.content else {
+                    throw PackedFileError("it was packed from other weights than the checkpoint has now")
+                }
+                file.adopt(SourceDigest(content: file.header.source.content, state: state))
+            }
+            try file.read(into: content.buffer, pool: pool)
+            return true
+        } catch let error as HostError where error.code == .fileNotFound {
+            return false
+        } catch let error as PackedFileError {
+            reject(content, path, error.reason)
+        } catch let error as HostError {
+            reject(content, path, error.message)
+        }
+        return false
+    }
+
+    private func reject(_ content: PackedContent, _ path: String, _ reason: String) {
+        content.buffer.discard()
+        _ = state.withLock { $0.unfit.insert(content.plan.part) }
+        cache.report(.replaced(path: path, reason: reason))
+    }
+
+    /// Writes a packed part in the background; what cannot be written is reported once.
+    ///
+    /// - Parameter source: what `pack` returned.
+    public func write(_ content: PackedContent, source: SourceDigest) {
+        guard lock != nil, state.withLock({ !$0.isFull }) else { return }
+        cache.writer.append(PackedWriter.Job(model: self, content: content, source: source))
+    }
+
+    /// Gives up what is not written yet, and the memory that waits for it.
+    public func cancelWriting() {
+        state.withLock { $0.isFull = true }
+        cache.writer.removeJobs(of: self)
+    }
+
+    // MARK: On the writer's thread
+
+    /// Whether there is still a point in writing.
+    var takesMore: Bool { state.withLock { !$0.isFull } }
+
+    /// Tells once that nothing more is written.
+    func giveUp(_ error: any Error) {
+        let isFirst = state.withLock { state in
+            defer { state.isFull = true }
+            return !state.isFull
+        }
+        guard isFirst else { return }
+        cache.report(.unavailable(reason: (error as? HostError)?.message ?? "\(error)"))
+        cache.writer.removeJobs(of: self)
+    }
+
+    /// What a part's file will begin with, apart from the checksums.
+    func header(_ content: PackedContent, _ source: SourceDigest) -> PackedHeader {
+        PackedHeader(
+            packingVersion: PackedMatrix.packingVersion, part: content.plan.part, fingerprint: fingerprint,
+            source: source, sections: content.plan.sections, payloadByteCount: content.plan.byteCount,
+            blockChecksums: [])
+    }
+
+    /// Whether another process wrote the part meanwhile.
+    func isWritten(_ header: PackedHeader) -> Bool {
+        guard state.withLock({ !$0.unfit.contains(header.part) }), let file = try? PackedFile(path: path(header.part))
+        else { return false }
+        var found = file.header
+        found.blockChecksums = []
+        return found == header
+    }
+
+    func makeFile(byteCount: Int) throws -> DataFile {
+        try cache.makeFile(in: "\(cache.root)/\(fingerprint)", byteCount: byteCount)
+    }
+
+    /// Gives a file that is whole and on the disk its name.
+    func publish(_ file: DataFile, as part: PackedPart) throws {
+        try file.move(to: path(part))
+        lock?.synchronize()
+    }
+}
