@@ -1,8 +1,9 @@
-import Checkpoint
 import Foundation
 import Glibc
 import TestSupport
 import Testing
+
+@testable import Checkpoint
 
 /// Mutates sound files by a seed and opens what is left, under a memory limit.
 struct CheckpointFuzzer {
@@ -149,6 +150,30 @@ struct CheckpointFuzzer {
         try directory.write(Data(sound), to: "model.safetensors")
         try require(exercise(directory.url.path), "the sound file is refused")
         try fuzz(sound, name: "model.safetensors", header: 900)
+    }
+
+    func fuzzPackedHeader() throws {
+        let header = try PackedHeaderTests.sample()
+        let sound = header.encoded()
+        var random = Random(state: Self.seed)
+        var readCount = 0
+        for round in 0..<Self.rounds * 4 {
+            var bytes = Self.mutate(sound, header: 420, &random)
+            // A checksum that fits, so that the parser behind it is reached.
+            if bytes.count >= 4 {
+                let sum = CRC32C.checksum(of: bytes.dropLast(4))
+                bytes.replaceSubrange((bytes.count - 4)..., with: GGUFBuilder.little(sum))
+            }
+            let fileByteCount = bytes.count + [header.payloadByteCount, 0, Int.max - 1 << 30][random.below(3)]
+            do {
+                let parsed = try PackedHeader(parsing: bytes, fileByteCount: fileByteCount)
+                readCount += 1
+                try require(parsed.encoded() == bytes, "round \(round) is read as something else")
+                try require(parsed.sections.allSatisfy { $0.end <= parsed.payloadByteCount }, "round \(round)")
+            } catch is PackedFileError {}
+        }
+        print("fuzz packed header: seed \(Self.seed), \(readCount) mutations were read")
+        try require(readCount > 0 && readCount < Self.rounds * 4, "\(readCount) mutations were read")
     }
 
     func fuzzConfiguration() throws {

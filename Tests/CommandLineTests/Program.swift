@@ -62,6 +62,9 @@ enum Program {
             for name in names[1...] { try Data().write(to: name) }
             process.executableURL = URL(fileURLWithPath: path)
             process.arguments = arguments
+            // Tests leave the user's own cache alone.
+            process.environment = ProcessInfo.processInfo.environment.merging(
+                ["XDG_CACHE_HOME": folder.appendingPathComponent("cache").path], uniquingKeysWith: { _, own in own })
             process.standardInput = try FileHandle(forReadingFrom: names[0])
             process.standardOutput = try FileHandle(
                 forWritingTo: outputPath.map { URL(fileURLWithPath: $0) } ?? names[1])

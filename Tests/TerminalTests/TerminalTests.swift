@@ -34,4 +34,45 @@ import Testing
         table.add(["longer", "100000"])
         #expect(table.text() == "NAME      SIZE\n------  ------\na            1\nlonger  100000")
     }
+
+    @Test func `the bar of one worker says what it does, how far it is and how fast`() {
+        var bar = LoadingBar(nowSeconds: 10)
+        let progress = LoadProgress(activity: .packing, doneByteCount: 1 << 30, totalByteCount: 4 << 30)
+        let line = bar.line(for: progress, layerCount: 40, nowSeconds: 12)
+        #expect(line.label == "packing 40 layers")
+        #expect(line.detail == "1.0 GiB of 4.0 GiB, 512.0 MiB/s")
+        #expect(line.fraction == 0.25)
+    }
+
+    @Test func `the bar of a cluster adds its workers up, also those that are done`() {
+        func status(_ loads: [(LoadProgress?, Double)]) -> ClusterStatus {
+            ClusterStatus(
+                state: .loading, reason: nil, epoch: Epoch(term: 1, plan: 1),
+                model: ModelDescription(
+                    id: "m", name: "m", fingerprint: "", systemFingerprint: "", contextLength: 1, vocabularySize: 1,
+                    layerCount: 2, parameterCount: 0, endOfSequenceTokens: [], tokenizerHash: "", createdSeconds: 0,
+                    card: nil),
+                workers: loads.enumerated().map { index, load in
+                    WorkerStatus(
+                        id: NodeID("worker-\(index)"), address: "", processID: 0, state: .loading,
+                        layers: LayerRange(first: index, end: index + 1), threadCount: 1, memoryLimitByteCount: 0,
+                        memoryByteCount: 0, loadedFraction: load.1, load: load.0, tokensPerSecond: 0, busyFraction: 0,
+                        detail: nil)
+                },
+                runningRequestCount: 0, waitingRequestCount: 0, completedRequestCount: 0, generatedTokenCount: 0,
+                uptimeSeconds: 0)
+        }
+        func load(_ activity: LoadProgress.Activity, _ done: Int) -> LoadProgress {
+            LoadProgress(activity: activity, doneByteCount: done, totalByteCount: 1000)
+        }
+        var bar = LoadingBar(nowSeconds: 0)
+        #expect(bar.line(for: status([(nil, 0), (nil, 0)]), nowSeconds: 1).label == "loading 2 layers for 2 workers")
+        let both = status([(load(.readingCache, 500), 0.5), (load(.packing, 100), 0.1)])
+        #expect(bar.line(for: both, nowSeconds: 1).label == "packing 2 layers for 2 workers")
+        #expect(bar.line(for: both, nowSeconds: 1).fraction == 0.3)
+        // The second is ready and says nothing any more.
+        let one = bar.line(for: status([(load(.readingCache, 700), 0.7), (nil, 1)]), nowSeconds: 1)
+        #expect(one.label == "reading 2 layers from the cache for 2 workers" && one.fraction == 0.85)
+        #expect(status([(load(.readingCache, 700), 0.7)]).table().contains("reading cache 70%"))
+    }
 }
