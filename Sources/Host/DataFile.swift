@@ -19,7 +19,9 @@ public final class DataFile: Sendable {
         // O_NONBLOCK: opening a FIFO must not wait for a writer before it can be refused.
         let flags = O_CLOEXEC | O_NONBLOCK
         var opened = unsafe open(path, O_RDWR | flags)
-        if opened < 0, errno == EACCES || errno == EROFS || errno == EPERM { opened = unsafe open(path, O_RDONLY | flags) }
+        if opened < 0, errno == EACCES || errno == EROFS || errno == EPERM {
+            opened = unsafe open(path, O_RDONLY | flags)
+        }
         descriptor = opened
         guard descriptor >= 0 else { throw HostError.file(path, action: "open", errno: errno) }
         guard try status().st_mode & S_IFMT == S_IFREG else {

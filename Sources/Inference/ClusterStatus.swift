@@ -28,7 +28,8 @@ public struct WorkerStatus: Hashable, Sendable, Codable {
 
     public init(
         id: NodeID, address: String, processID: Int, state: State, layers: LayerRange?, threadCount: Int,
-        memoryLimitByteCount: Int, memoryByteCount: Int, loadedFraction: Double, load: LoadProgress? = nil, tokensPerSecond: Double,
+        memoryLimitByteCount: Int, memoryByteCount: Int, loadedFraction: Double, load: LoadProgress? = nil,
+        tokensPerSecond: Double,
         busyFraction: Double, detail: String?
     ) {
         self.id = id

@@ -77,6 +77,7 @@ private struct StageLoader {
     }
 
     mutating func load() throws -> StageModel {
+        try report(cache == nil ? .packing : .readingCache)
         var embedding: TokenEmbedding?
         var decoderLayers: [DecoderLayer] = []
         var output: (norm: LayerRows, head: PackedMatrix)?
@@ -102,18 +103,13 @@ private struct StageLoader {
             throw PhiError(
                 code: .memory, message: "weights of \(plan.part): \(error.message); give this worker fewer layers")
         }
-        if let cache {
+        if let cache, try cache.read(content, pool: pool, willCompare: { try report(.comparing) }) {
+            summary.cachedPartCount += 1
+            summary.cachedByteCount += plan.byteCount
+            doneByteCount += plan.byteCount
             try report(.readingCache)
-            let isThere = try cache.read(content, pool: pool) { try report(.comparing) }
-            if isThere {
-                summary.cachedPartCount += 1
-                summary.cachedByteCount += plan.byteCount
-                doneByteCount += plan.byteCount
-                try report(.readingCache)
-                return content
-            }
+            return content
         }
-        try report(.packing)
         // The disk works ahead while this part is packed.
         next?.adviseWillNeed()
         let source = try content.pack(pool: pool) { try report(.packing, adding: $0) }

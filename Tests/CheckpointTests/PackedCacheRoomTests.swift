@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Host
 import TestSupport
 import Testing
@@ -17,6 +18,22 @@ import Testing
         #expect(try fixture.names().isEmpty)
         #expect(events.all.count == 1 && events.unavailable.count == 1, "\(events.all)")
         #expect(events.unavailable.first?.contains("free") == true, "\(events.unavailable)")
+    }
+
+    @Test func `a disk that fills up while a part is written leaves no half file`() async {
+        await #expect(processExitsWith: .success) {
+            let fixture = try PackedFixture()
+            // To this process the disk looks full after 100 kB of a file: room for the embedding, not for a layer.
+            signal(SIGXFSZ, SIG_IGN)
+            var limits = rlimit(rlim_cur: 100_000, rlim_max: 100_000)
+            // The pointer is used during the call only.
+            try #require(unsafe setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limits) == 0)
+            let events = PackedFixture.Events()
+            let loaded = try fixture.load(fixture.cache(events))
+            try #require(loaded.bytes == fixture.load(nil).bytes)
+            try #require(fixture.names() == ["embedding.packed"])
+            try #require(events.unavailable.count == 1 && events.unavailable[0].contains("make room"))
+        }
     }
 
     @Test func `a limit that is too small for a part is said once`() throws {

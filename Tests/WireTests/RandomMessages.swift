@@ -170,7 +170,8 @@ struct RandomMessages {
                     layers: random.optional { $0.layers() }, threadCount: random.number(999),
                     memoryLimitByteCount: random.number(1 << 50), memoryByteCount: random.number(1 << 50),
                     loadedFraction: random.double(), load: random.optional { $0.load() },
-                    tokensPerSecond: random.double(), busyFraction: random.double(), detail: random.optional { $0.text(300) })
+                    tokensPerSecond: random.double(), busyFraction: random.double(),
+                    detail: random.optional { $0.text(300) })
             },
             runningRequestCount: number(1 << 40), waitingRequestCount: number(1 << 40),
             completedRequestCount: number(1 << 40), generatedTokenCount: number(1 << 50), uptimeSeconds: double())

@@ -21,6 +21,7 @@ extension PackedContent {
             case .rows: checksums.append(try copyRows(section, view, pool))
             case .floats: checksums.append(try copyFloats(section, view))
             }
+            view.adviseDontNeed()
             try progress(section.end)
         }
         return SourceDigest(content: plan.sourceContent(checksums), state: state)
@@ -86,7 +87,6 @@ extension PackedContent {
         let row = vector(section.tensor)
         for (column, number) in numbers.enumerated() { row[0, column] = number }
         let steps = SourceSteps(view)
-        defer { view.adviseDontNeed() }
         return (0..<steps.count).map { view.checksum(rows: steps[$0]) }
     }
 }

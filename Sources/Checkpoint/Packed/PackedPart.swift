@@ -23,7 +23,8 @@ public enum PackedPart: Sendable, Hashable, CustomStringConvertible {
     var fileName: String {
         switch self {
         case .embedding: "embedding" + Self.fileSuffix
-        case .layer(let index): "layer-\(String(repeating: "0", count: max(0, 4 - "\(index)".count)))\(index)\(Self.fileSuffix)"
+        case .layer(let index):
+            "layer-\(String(repeating: "0", count: max(0, 4 - "\(index)".count)))\(index)\(Self.fileSuffix)"
         case .head: "head" + Self.fileSuffix
         }
     }

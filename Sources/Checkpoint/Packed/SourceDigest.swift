@@ -57,6 +57,7 @@ extension PackedPlan {
                 view.adviseDontNeed(rows: steps[step])
             }
             checksums.append(sums.withLock { $0 })
+            view.adviseDontNeed()
         }
         return sourceContent(checksums)
     }
@@ -93,9 +94,13 @@ extension TensorView {
         return CRC32C.checksum(of: sums)
     }
 
-    /// Lets the kernel drop the pages of some rows; neighbours on the same pages are read again.
+    /// Lets the kernel drop the pages of some rows, and those just before, which are read again if need be: where a
+    /// page is missing, Linux maps all of the aligned 64 KiB around it that it has.
     func adviseDontNeed(rows: Range<Int>) {
-        for slice in slices(of: rows) { slice.file.adviseDontNeed(slice.range) }
+        let faultAroundByteCount = 64 << 10
+        for slice in slices(of: rows) {
+            slice.file.adviseDontNeed(slice.range.lowerBound - faultAroundByteCount..<slice.range.upperBound)
+        }
     }
 }
 
