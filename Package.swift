@@ -134,6 +134,7 @@ let package = Package(
             [
                 "CoordinatorNode", "WorkerNode", "Transport", "Inference", "Checkpoint", "Tokenization", logging,
             ]),
+        tests("Bench", ["Bench", "Checkpoint", "Host", "Kernels", "Inference", "Phi"]),
         tests("CommandLine", ["phalanx"]),
     ],
     swiftLanguageModes: [.v6]

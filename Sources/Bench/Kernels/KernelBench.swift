@@ -39,7 +39,7 @@ public final class KernelBench {
         self.plan = plan
         self.progress = progress
         pool = try ComputePool(threadCount: plan.threadCount)
-        probe = LimitProbe(pool: pool)
+        probe = LimitProbe(pool: pool, largeByteCount: plan.probeByteCount)
         progress("measuring the machine", 0)
         memoryBytesPerSecond = try probe.memoryBytesPerSecond()
         for isa in plan.isas {

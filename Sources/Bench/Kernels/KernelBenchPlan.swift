@@ -41,6 +41,8 @@ public struct KernelBenchPlan: Sendable, Hashable {
     public static let maxRowCount = 4096
     public static let maxWidth = 1 << 17
     public static let maxDepth = 1 << 17
+    /// Bytes that the probe of the memory's bandwidth reads over.
+    var probeByteCount = LimitProbe.largeByteCount
 
     public init() {}
 

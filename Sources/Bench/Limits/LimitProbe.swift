@@ -7,7 +7,7 @@ import Kernels
 /// Reading goes over memory in huge pages with several access patterns; multiplying stays in registers, with several
 /// interleavings. The fastest of all rounds counts, since a limit shall be one.
 struct LimitProbe {
-    /// Bytes that are read when the machine has enough memory: much more than caches hold.
+    /// Much more than caches hold.
     static let largeByteCount = 2 << 30
     /// Rounds of each pattern and of each interleaving, and further ones of the best pattern.
     private static let roundCount = 2
@@ -16,6 +16,8 @@ struct LimitProbe {
     private static let roundSeconds = 0.02
 
     let pool: ComputePool
+    /// Bytes to read over for the bandwidth of main memory, if that is at most a quarter of the memory that is free.
+    var largeByteCount = Self.largeByteCount
 
     /// Everything, for the instruction set whose kernels are in use.
     ///
@@ -24,7 +26,7 @@ struct LimitProbe {
     func limits(isa: ISA, repeatedByteCount: Int = .max) throws -> MachineLimits {
         let large = try memoryBytesPerSecond()
         let repeated =
-            repeatedByteCount < Self.largeByteCount ? max(large, try readBytesPerSecond(repeatedByteCount)) : large
+            repeatedByteCount < largeByteCount ? max(large, try readBytesPerSecond(repeatedByteCount)) : large
         return MachineLimits(
             readGigabytesPerSecond: large / 1e9, repeatedReadGigabytesPerSecond: repeated / 1e9,
             int8GigamacsPerSecond: multiplyAddsPerSecond(CBENCH_INT8, isa: isa) / 1e9,
@@ -53,10 +55,10 @@ struct LimitProbe {
         }
     }
 
-    /// The bandwidth of main memory. Takes at most a quarter of the memory that is free.
+    /// The bandwidth of main memory.
     func memoryBytesPerSecond() throws -> Double {
         let available = Machine.detect().availableByteCount / 4
-        return try readBytesPerSecond(max(min(Self.largeByteCount, available), 64 << 20))
+        return try readBytesPerSecond(max(min(largeByteCount, available), 64 << 20))
     }
 
     /// The bandwidth of reading the same bytes again and again.

@@ -53,9 +53,12 @@ final class BenchEngine {
         return streams
     }
 
-    /// Generates so many tokens with each stream, from position `plan.depth` on; the same positions every time.
-    func decode(_ streams: inout [Stream], count: Int) throws {
-        for position in plan.depth..<plan.depth + count {
+    /// Generates so many tokens with each stream; the same positions every time.
+    ///
+    /// - Parameter offset: positions between `plan.depth` and the first one that is computed.
+    func decode(_ streams: inout [Stream], count: Int, after offset: Int = 0) throws {
+        let first = plan.depth + offset
+        for position in first..<first + count {
             let slices = streams.map { stream in
                 Slice(
                     sequence: stream.id, firstPosition: position, tokens: [stream.nextToken], regime: decodeRegime,

@@ -31,18 +31,18 @@ public enum ModelBench {
         }
         guard let model = loaded else { throw BenchError("\(checkpoint.path): the model has no layers") }
 
-        let probe = LimitProbe(pool: pool)
-        let repeated = model.stepWeightByteCount
         progress("measuring the machine", 0)
-        let before = try probe.limits(isa: isa, repeatedByteCount: repeated)
-        let rounds = ModelBenchRounds(plan: plan, model: model, pool: pool, progress: progress)
+        let watch = try LimitWatch(
+            LimitProbe(pool: pool, largeByteCount: plan.probeByteCount), isa: isa,
+            repeatedByteCount: model.stepWeightByteCount)
+        let rounds = ModelBenchRounds(plan: plan, model: model, pool: pool, watch: watch, progress: progress)
         let (prefill, decode) = try rounds.run()
         progress("measuring the machine again", 1)
-        let after = try probe.limits(isa: isa, repeatedByteCount: repeated)
+        try watch.update()
         return ModelBenchResult(
             modelName: checkpoint.name, plan: plan, isa: isa.rawValue, loadSeconds: loadSeconds,
             weightByteCount: model.weightByteCount, stepWeightByteCount: model.stepWeightByteCount, prefill: prefill,
-            decode: decode, limits: before.larger(after))
+            decode: decode, limits: watch.limits)
     }
 }
 
@@ -51,12 +51,16 @@ private struct ModelBenchRounds {
     let plan: ModelBenchPlan
     let model: StageModel
     let pool: ComputePool
+    let watch: LimitWatch
     let progress: (String, Double) -> Void
+
+    /// Limits older than this are measured again between two measurements.
+    private static let limitAge = Duration.seconds(30)
 
     func run() throws -> (prefill: ModelBenchResult.Prefill?, decode: [ModelBenchResult.Decode]) {
         let engine = try BenchEngine(model: model, plan: plan, pool: pool)
         progress("warming up", 0)
-        try engine.prefill(tokens(min(64, plan.chunkRowCount), salt: 1))
+        try engine.prefill(tokens(min(64, plan.chunkRowCount, model.configuration.contextLength), salt: 1))
         let prefill = plan.promptCount > 0 ? try measurePrefill(engine) : nil
         let decode = plan.generatedCount > 0 ? try measureDecode(engine) : []
         return (prefill, decode)
@@ -85,6 +89,7 @@ private struct ModelBenchRounds {
             report("filling \(context.count) positions", done, of: context.count)
         }
         return try plan.streamCounts.map { count in
+            try watch.update(after: Self.limitAge)
             var streams = Array(most.prefix(count))
             try engine.admit(&streams)
             var rounds: [Measurement] = []

@@ -26,6 +26,8 @@ public struct ModelBenchPlan: Sendable, Hashable {
     public static let maxStreamCount = 256
     public static let maxRepeatCount = 100
     public static let maxChunkRowCount = 4096
+    /// Bytes that the probe of the memory's bandwidth reads over.
+    var probeByteCount = LimitProbe.largeByteCount
 
     public init() {}
 

@@ -31,7 +31,7 @@ public struct ModelBenchResult: Sendable {
     /// Nil when prefill was left out.
     public let prefill: Prefill?
     public let decode: [Decode]
-    /// The larger of those before and after the measurements.
+    /// The largest of those before, between and after the measurements.
     public let limits: MachineLimits
 }
 

@@ -16,7 +16,7 @@ struct BenchCommand: ParsableCommand {
 
             Every speed comes with the part of its limit that it reaches: decoding reads all weights and the keys and \
             values of each stream for every token, so memory bandwidth is its limit; prefill multiplies, so the int8 peak \
-            is. Both limits are measured in the same run.
+            is. Both limits are measured in the same run, before and after, and the larger ones count.
             """,
         subcommands: [BenchModelCommand.self, BenchKernelsCommand.self, BenchCliffsCommand.self],
         defaultSubcommand: BenchModelCommand.self)
