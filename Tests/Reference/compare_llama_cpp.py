@@ -138,6 +138,8 @@ class LlamaBuilds:
             if given:
                 raise Failure(f"{path} holds no {name}; name the bin folder of another build, or none to build one")
             self.make(build)
+            if not (path / name).is_file():
+                raise Failure(f"building llama.cpp made no {path / name}; see {self.folder / build}.log")
         return str(path / name)
 
     def make(self, build):
@@ -371,6 +373,18 @@ def machine(threads):
     return {"processor": names[0] if names else "unknown", "processors": os.cpu_count(), "threads": threads}
 
 
+def reason_to_skip(row, phalanx):
+    """Why a row cannot be measured here; None when it can."""
+    if row.needs_flag and not has_processor_flag(row.needs_flag):
+        return f"this machine has no {row.needs_flag}"
+    if row.isa:
+        check = subprocess.run(
+            [phalanx, "--version"], env={**os.environ, "PHALANX_ISA": row.isa}, capture_output=True, text=True)
+        if check.returncode != 0:
+            return check.stderr.strip()
+    return None
+
+
 def has_processor_flag(flag):
     flags = [line.split() for line in open("/proc/cpuinfo") if line.startswith("flags")]
     return bool(flags) and flag in flags[0]
@@ -420,20 +434,22 @@ def main():
         options.build_dir,
         {"native": options.llama_bin, "avx2": options.llama_avx2_bin, "avxvnni": options.llama_avxvnni_bin},
         options.threads)
-    rows = [row for row in ROWS if options.suite or row.name in options.row]
     comparison = Comparison(options, tools)
+    rows = []
+    for row in ROWS:
+        if options.suite or row.name in options.row:
+            reason = reason_to_skip(row, options.phalanx)
+            if reason:
+                say(f"{row.name}: left out: {reason}")
+            else:
+                rows.append(row)
+    # Everything is there before the first measurement.
     for row in rows:
         comparison.model(row)
-    # Everything is built before the first measurement.
-    for row in rows:
         for command in row.theirs:
-            if not row.needs_flag or has_processor_flag(row.needs_flag):
-                tools.tool(row.build, command[0])
+            tools.tool(row.build, command[0])
     results = []
     for row in rows:
-        if row.needs_flag and not has_processor_flag(row.needs_flag):
-            say(f"{row.name}: left out, this machine has no {row.needs_flag}")
-            continue
         results.append(comparison.row(row))
         if options.json:
             report = {"machine": machine(options.threads), "rows": results}

@@ -9,11 +9,12 @@ import Kernels
 struct LimitProbe {
     /// Much more than caches hold.
     static let largeByteCount = 2 << 30
-    /// Rounds of each pattern and of each interleaving, and further ones of the best pattern.
-    private static let roundCount = 2
-    private static let extraRoundCount = 4
-    /// What a round takes at least.
-    private static let roundSeconds = 0.02
+    /// Rounds of each pattern and of each interleaving. Many short ones: a busy neighbour spoils some of them only.
+    private static let roundCount = 8
+    /// What a round takes, about.
+    private static let roundSeconds = 0.004
+    /// Bytes that a round reads of a large buffer.
+    private static let windowByteCount = 256 << 20
 
     let pool: ComputePool
     /// Bytes to read over for the bandwidth of main memory, if that is at most a quarter of the memory that is free.
@@ -35,17 +36,21 @@ struct LimitProbe {
 
     // MARK: - Reading
 
-    /// The part of the buffer that one thread reads, some times over.
+    /// A part of the buffer for each thread, read some times over.
     private struct ReadTask: ComputeTask {
         let buffer: HugeBuffer
+        /// Bytes of the buffer per thread.
         let partByteCount: Int
+        /// What is read of each thread's bytes.
+        var window: Range<Int>
         let width: cbench_width
-        let pattern: cbench_read_pattern
+        var pattern = cbench_read_pattern_at(0)
         let passCount: Int
 
         func compute(_ part: Int, thread: Int) {
+            let start = part * partByteCount
             buffer.withBytes { bytes in
-                unsafe bytes.extracting(part * partByteCount..<(part + 1) * partByteCount).withUnsafeBytes { bytes in
+                unsafe bytes.extracting(start + window.lowerBound..<start + window.upperBound).withUnsafeBytes { bytes in
                     for _ in 0..<passCount {
                         // The part lies in the buffer and starts on a line, since parts are whole pages.
                         _ = unsafe cbench_read(width, pattern, bytes.baseAddress, bytes.count)
@@ -73,24 +78,24 @@ struct LimitProbe {
                 unsafe buffer.unsafeBytes[index] = 1
             }
         }
+        // A large buffer is read window by window, so that what a cache keeps of one is gone when its turn comes again.
+        let size = min(partByteCount, max(1, Self.windowByteCount / pool.threadCount / 4096) * 4096)
         // As many passes as fill the time at 100 GB/s.
-        let passCount = max(1, Int(Self.roundSeconds * 100e9) / buffer.byteCount)
-        let measure = { (pattern: cbench_read_pattern) in
-            let task = ReadTask(
-                buffer: buffer, partByteCount: partByteCount, width: Self.width, pattern: pattern,
-                passCount: passCount)
-            let seconds = Measurement.time { pool.run(pool.threadCount, task) }
-            // Parts are whole pages, which every pattern divides without a rest.
-            return Double(buffer.byteCount) * Double(passCount) / seconds
+        let passCount = max(1, Int(Self.roundSeconds * 100e9) / (size * pool.threadCount))
+        var task = ReadTask(
+            buffer: buffer, partByteCount: partByteCount, window: 0..<size, width: Self.width, passCount: passCount)
+        var best = 0.0
+        for _ in 0..<Self.roundCount {
+            for index in 0..<cbench_read_pattern_count() {
+                task.pattern = cbench_read_pattern_at(index)
+                let seconds = Measurement.time { pool.run(pool.threadCount, task) }
+                // Windows are whole pages, which every pattern divides without a rest.
+                best = max(best, Double(size * passCount * pool.threadCount) / seconds)
+                let next = task.window.upperBound + size <= partByteCount ? task.window.upperBound : 0
+                task.window = next..<next + size
+            }
         }
-        var best = (speed: 0.0, pattern: cbench_read_pattern_at(0))
-        for index in 0..<cbench_read_pattern_count() * Self.roundCount {
-            let pattern = cbench_read_pattern_at(index % cbench_read_pattern_count())
-            let speed = measure(pattern)
-            if speed > best.speed { best = (speed, pattern) }
-        }
-        for _ in 0..<Self.extraRoundCount { best.speed = max(best.speed, measure(best.pattern)) }
-        return best.speed
+        return best
     }
 
     /// How wide loads are: as the machine can, whatever the kernels use.
