@@ -101,9 +101,8 @@ let package = Package(
             name: "phalanx",
             dependencies: [
                 "Bench", "Checkpoint", "CoordinatorClient", "CoordinatorNode", "Gateway", "Host", "Inference",
-                "Kernels",
-                "Terminal", "Tokenization", "Transport", "WorkerNode", httpClient, nioCore, nioHTTP1, logging,
-                lifecycle, signals,
+                "Kernels", "Terminal", "Tokenization", "Transport", "WorkerNode", httpClient, nioCore, nioHTTP1,
+                logging, lifecycle, signals,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             exclude: ["Resources/demo.card.md"], resources: [.copy("Resources/demo.gguf")], swiftSettings: settings),
@@ -128,13 +127,12 @@ let package = Package(
                 "Gateway", "Inference", "Tokenization", httpClient, nioCore, nioHTTP1, httpTypes, logging, lifecycle,
             ]),
         tests("Terminal", ["Terminal", "Inference"]),
-        tests("Bench", ["Bench", "Checkpoint", "Host", "Kernels", "Tokenization"]),
         tests(
             "Node",
             [
                 "CoordinatorNode", "WorkerNode", "Transport", "Inference", "Checkpoint", "Tokenization", logging,
             ]),
-        tests("Bench", ["Bench", "Checkpoint", "Host", "Kernels", "Inference", "Phi"]),
+        tests("Bench", ["Bench", "Checkpoint", "Host", "Kernels", "Inference", "Phi", "Tokenization"]),
         tests("CommandLine", ["phalanx"]),
     ],
     swiftLanguageModes: [.v6]
