@@ -15,6 +15,7 @@
 
 enum {
     STREAMED_ROWS = AVX2_HAS_VNNI ? 8 : 4, // up to so many rows do without an unpacked slice
+    FLOAT_ROWS_AT_ONCE = 6,                // chains enough for two multipliers
     AHEAD_SLICES = 2,                      // that are fetched before their turn
 };
 
@@ -379,7 +380,7 @@ INLINE void pass_blocks(const phalanx_format_traits traits, const bool is_plain,
             chunks = some.values;
         }
         for (size_t r = 0; r < rows;) {
-            const size_t group = next_group(rows - r);
+            const size_t group = next_group(rows - r, ROWS_AT_ONCE);
 #define ADD(ROWS)                                                                                                      \
     add_blocks(traits, is_plain, ROWS, product, row + r, chunks, scales, &sub, first, end, &sums[r])
             if (group == 4) ADD(4);
@@ -407,8 +408,8 @@ INLINE __m256 float_weights(const phalanx_format format, const uint8_t *panel, s
 // Columns first ..< end with `rows` rows from `row` on; weights begins with column `first`.
 INLINE void add_floats(const phalanx_format format, const int rows, const phalanx_product *product, size_t row,
                        const uint8_t *weights, size_t first, size_t end, outputs *sums) {
-    const float *values[ROWS_AT_ONCE];
-    __m256 acc[ROWS_AT_ONCE][2];
+    const float *values[FLOAT_ROWS_AT_ONCE];
+    __m256 acc[FLOAT_ROWS_AT_ONCE][2];
     for (int r = 0; r < rows; r++) {
         values[r] = (const float *)(product->activations + (row + (size_t)r) * product->activation_stride);
         for (int half = 0; half < 2; half++) acc[r][half] = _mm256_load_ps(sums[r].values + half * 8);
@@ -448,8 +449,10 @@ INLINE void pass_floats(const phalanx_format format, const bool is_plain, const 
             weights = some.values;
         }
         for (size_t r = 0; r < rows;) {
-            const size_t group = next_group(rows - r);
+            const size_t group = next_group(rows - r, FLOAT_ROWS_AT_ONCE);
             const phalanx_format stored = is_plain ? PHALANX_F32 : format;
+            if (group == 6) add_floats(stored, 6, product, row + r, weights, first, end, &sums[r]);
+            if (group == 5) add_floats(stored, 5, product, row + r, weights, first, end, &sums[r]);
             if (group == 4) add_floats(stored, 4, product, row + r, weights, first, end, &sums[r]);
             if (group == 3) add_floats(stored, 3, product, row + r, weights, first, end, &sums[r]);
             if (group == 2) add_floats(stored, 2, product, row + r, weights, first, end, &sums[r]);

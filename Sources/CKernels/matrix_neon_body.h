@@ -424,7 +424,7 @@ INLINE void pass_blocks(const phalanx_format_traits traits, const bool is_plain,
         }
         const bool in_pairs = NEON_HAS_I8MM && is_plain;
         for (size_t r = 0; r < rows;) {
-            const size_t group = next_group(rows - r);
+            const size_t group = next_group(rows - r, ROWS_AT_ONCE);
 #define ADD(ROWS, REAL)                                                                                                \
     add_blocks(traits, is_plain, ROWS, REAL, product, row + r, chunks, scales, &sub, first, end, &sums[r])
             if (group == 4) ADD(4, 4);
@@ -515,7 +515,7 @@ INLINE void pass_floats(const phalanx_format format, const bool is_plain, const 
             weights = some.values;
         }
         for (size_t r = 0; r < rows;) {
-            const size_t group = next_group(rows - r);
+            const size_t group = next_group(rows - r, ROWS_AT_ONCE);
             const phalanx_format stored = is_plain ? PHALANX_F32 : format;
             if (group == 4) add_floats(stored, 4, product, row + r, weights, first, end, &sums[r]);
             if (group == 3) add_floats(stored, 3, product, row + r, weights, first, end, &sums[r]);

@@ -55,9 +55,9 @@ INLINE activation_rows rows_from(const phalanx_format_traits traits, const phala
     return some;
 }
 
-// As many as possible of equal groups of at most ROWS_AT_ONCE rows: 5 rows are 3 and 2, not 4 and 1.
-INLINE size_t next_group(size_t rows) {
-    const size_t groups = (rows + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE;
+// The next of equal groups of at most `limit` rows: 5 rows are 3 and 2, not 4 and 1.
+INLINE size_t next_group(size_t rows, size_t limit) {
+    const size_t groups = (rows + limit - 1) / limit;
     return (rows + groups - 1) / groups;
 }
 
