@@ -215,8 +215,8 @@ INLINE void add_chunk(const phalanx_format_traits traits, const bool is_plain, c
 
 #if NEON_HAS_I8MM
 // The same for pairs of activation rows: dots[p][0] has matrix row 0 of the quarter in its first two lanes, one per
-// activation row, and matrix row 1 in the last two; dots[p][1] has rows 2 and 3. The slice lies so that 8 columns of two
-// rows are one register (see expand_values).
+// activation row, and matrix row 1 in the last two; dots[p][1] has rows 2 and 3. The slice lies so that 8 columns of
+// two rows are one register (see expand_values).
 INLINE void add_chunk_of_pairs(const phalanx_format_traits traits, const int pairs, const int8_t *chunk, int quarter,
                                const int8_t *sub, const int8_t *const values[], int32x4_t dots[][2]) {
     const bool has_subs = traits.sub_scales != PHALANX_SUB_NONE;
