@@ -6,15 +6,20 @@ import Phi
 
 /// Measures a model in this process: loading, prefill, and decoding with static batches.
 public enum ModelBench {
+    /// How long writing packed weights may take before measuring begins all the same.
+    private static let longestWriteSeconds = 600.0
+
     /// Runs everything that the plan asks for, on the calling thread and `plan.threadCount - 1` others.
     ///
     /// - Parameters:
     ///   - checkpoint: with weights.
     ///   - isa: whose kernels run; it stays in use afterwards.
+    ///   - cache: where packed weights are taken from, or kept; they are written before anything is measured.
     ///   - progress: called on this thread with what is being done and how much of that is done, 0 to 1.
     /// - Throws: `BenchError` when the plan does not fit the model or the machine, and what loading and computing throw.
     public static func run(
-        _ plan: ModelBenchPlan, checkpoint: Checkpoint, isa: ISA, progress: @escaping (String, Double) -> Void
+        _ plan: ModelBenchPlan, checkpoint: Checkpoint, isa: ISA, cache: PackedCache? = nil,
+        progress: @escaping (String, Double) -> Void
     ) throws -> ModelBenchResult {
         let available = Machine.detect().availableByteCount
         try plan.check(
@@ -25,10 +30,13 @@ public enum ModelBench {
         var loaded: StageModel?
         let loadSeconds = try Measurement.time {
             guard let layers = LayerRange(first: 0, end: checkpoint.configuration.layerCount) else { return }
-            loaded = try StageModel.load(checkpoint, layers: layers, pool: pool) { done, total in
-                progress("loading", Double(done) / Double(max(1, total)))
+            let packed = try cache?.model(checkpoint.fingerprint())
+            loaded = try StageModel.load(checkpoint, layers: layers, pool: pool, cache: packed) {
+                progress("loading", $0.fraction)
             }
         }
+        progress("writing the cache", 0)
+        cache?.finishWriting(withinSeconds: Self.longestWriteSeconds)
         guard let model = loaded else { throw BenchError("\(checkpoint.path): the model has no layers") }
 
         progress("measuring the machine", 0)

@@ -4,6 +4,7 @@ import Checkpoint
 import Host
 import Inference
 import Kernels
+import Logging
 import Terminal
 
 struct BenchModelCommand: ParsableCommand {
@@ -50,6 +51,8 @@ struct BenchModelCommand: ParsableCommand {
     @Option(help: "The instruction set to use (default: what PHALANX_ISA says, or the fastest).")
     var isa: ISA?
 
+    @OptionGroup var cacheOptions: CacheOptions
+
     @Flag(help: "Print JSON.")
     var json = false
 
@@ -61,7 +64,8 @@ struct BenchModelCommand: ParsableCommand {
     func run() throws {
         let checkpoint = try Checkpoint.open(try DemoModel.resolve(model))
         let bar = ProgressBar()
-        let result = try ModelBench.run(plan, checkpoint: checkpoint, isa: isa ?? ISA.current) {
+        let cache = cacheOptions.cache(logger: Logger(label: "bench"))
+        let result = try ModelBench.run(plan, checkpoint: checkpoint, isa: isa ?? ISA.current, cache: cache) {
             bar.show($0, fraction: $1)
         }
         bar.clear()
