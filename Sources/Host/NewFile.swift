@@ -27,7 +27,7 @@ public final class NewFile: Sendable {
     /// Reserves a file of `byteCount` bytes, all zero.
     ///
     /// - Parameter replacesExisting: whether a file of that name is replaced when this one is complete.
-    /// - Throws: `HostError`: `fileExists`, `noRoom`, or what the system says about the folder.
+    /// - Throws: `HostError`: `fileExists`, `noSpace`, or what the system says about the folder.
     public convenience init(path: String, byteCount: Int, replacesExisting: Bool = false) throws(HostError) {
         // Without /proc an unnamed file could not get its name later.
         let mayBeUnnamed = FileManager.default.fileExists(atPath: "/proc/self/fd")

@@ -16,7 +16,7 @@ import Testing
     }
 
     /// Without a name until the end, and with a temporary one, as on file systems that know no other way.
-    private func file(_ mayBeUnnamed: Bool, byteCount: Int, replacesExisting: Bool = false) throws -> NewFile {
+    private func reserve(_ mayBeUnnamed: Bool, byteCount: Int, replacesExisting: Bool = false) throws -> NewFile {
         try NewFile(
             path: path, byteCount: byteCount, replacesExisting: replacesExisting, mayBeUnnamed: mayBeUnnamed)
     }
@@ -28,7 +28,7 @@ import Testing
 
     @Test(arguments: [true, false])
     func `a file appears when it is committed, with what was written in any order`(isUnnamed: Bool) throws {
-        let file = try self.file(isUnnamed, byteCount: 12)
+        let file = try reserve(isUnnamed, byteCount: 12)
         try write("world", to: file, at: 7)
         try write("Hello, ", to: file)
         #expect(!FileManager.default.fileExists(atPath: path))
@@ -47,11 +47,11 @@ import Testing
     @Test(arguments: [true, false])
     func `nothing is left of a file that is given up`(isUnnamed: Bool) throws {
         do {
-            let file = try self.file(isUnnamed, byteCount: 1 << 20)
+            let file = try reserve(isUnnamed, byteCount: 1 << 20)
             try write("half", to: file)
         }
         #expect(try names().isEmpty)
-        let file = try self.file(isUnnamed, byteCount: 10)
+        let file = try reserve(isUnnamed, byteCount: 10)
         file.discard()
         file.discard()
         #expect(try names().isEmpty)
@@ -60,9 +60,9 @@ import Testing
     @Test(arguments: [true, false])
     func `a file that exists is kept, or replaced when that is allowed`(isUnnamed: Bool) throws {
         try directory.write("old", to: "new")
-        let refused = #expect(throws: HostError.self) { try file(isUnnamed, byteCount: 3) }
+        let refused = #expect(throws: HostError.self) { try reserve(isUnnamed, byteCount: 3) }
         #expect(refused?.code == .fileExists)
-        let file = try self.file(isUnnamed, byteCount: 3, replacesExisting: true)
+        let file = try reserve(isUnnamed, byteCount: 3, replacesExisting: true)
         try write("abc", to: file)
         #expect(try String(contentsOfFile: path, encoding: .utf8) == "old")
         try file.commit()
@@ -72,7 +72,7 @@ import Testing
 
     @Test(arguments: [true, false])
     func `a file that appears meanwhile is not replaced`(isUnnamed: Bool) throws {
-        let file = try self.file(isUnnamed, byteCount: 3)
+        let file = try reserve(isUnnamed, byteCount: 3)
         try directory.write("quicker", to: "new")
         let error = #expect(throws: HostError.self) { try file.commit() }
         #expect(error?.code == .fileExists)
@@ -82,7 +82,7 @@ import Testing
 
     @Test(arguments: [true, false])
     func `a disk that is too small is refused at once`(isUnnamed: Bool) throws {
-        let error = #expect(throws: HostError.self) { try file(isUnnamed, byteCount: 1 << 60) }
+        let error = #expect(throws: HostError.self) { try reserve(isUnnamed, byteCount: 1 << 60) }
         #expect(error?.code == .noSpace)
         #expect(error?.message.contains("room") == true)
         #expect(try names().isEmpty)
