@@ -9,7 +9,7 @@ extension GGUFWriter {
     /// - Parameters:
     ///   - tensor: its position in `tensors`.
     ///   - progress: called after every few pieces with the bytes that were written since the last call.
-    ///   - make: fills the bytes of some rows; called from any thread.
+    ///   - make: fills the bytes of some rows, all of them; called from any thread. The memory is valid during the call.
     /// - Throws: the first error of `make` or of writing.
     public func fill(
         _ tensor: Int, pool: ComputePool, progress: (Int) -> Void,
@@ -29,6 +29,7 @@ extension GGUFWriter {
                         (buffer) throws(CheckpointError) in
                         try unsafe make(rows, buffer)
                     }
+                    // An array's elements seen as bytes.
                     try unsafe write(bytes.span.bytes, tensor: tensor, at: rows.lowerBound * plan.rowByteCount)
                 } catch {
                     failure.withLock { $0 = $0 ?? error }

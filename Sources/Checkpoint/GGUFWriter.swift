@@ -72,6 +72,7 @@ public final class GGUFWriter: Sendable {
         offsets = relative.map { start + $0 }
         do throws(HostError) {
             file = try NewFile(path: path, byteCount: start + end, replacesExisting: replacesExisting)
+            // An array's elements seen as bytes.
             try unsafe file.write(header.span.bytes, at: 0)
         } catch {
             throw CheckpointError(error, path: path)

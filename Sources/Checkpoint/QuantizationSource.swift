@@ -62,6 +62,7 @@ struct QuantizationSource: Sendable {
         _ rows: Range<Int>, to plan: GGUFTensorPlan, into bytes: UnsafeMutableRawBufferPointer
     ) throws(CheckpointError) {
         if let constants {
+            // `copyMemory` checks that the numbers fit; a vector is a single row.
             unsafe constants.withUnsafeBytes { unsafe bytes.copyMemory(from: $0) }
             return
         }

@@ -121,9 +121,7 @@ public final class NewFile: Sendable {
                     throw Self.refusal(path, action: "name", errno)
                 }
             } else {
-                // A link refuses to replace a file that has appeared meanwhile; a rename would not.
-                guard unsafe link(temporaryPath, path) == 0 else { throw Self.refusal(path, action: "name", errno) }
-                unsafe unlink(temporaryPath)
+                try Self.move(temporaryPath, to: path)
             }
             return
         }
@@ -137,6 +135,22 @@ public final class NewFile: Sendable {
             }
         }
         guard error == 0 else { throw Self.refusal(path, action: "name", error) }
+    }
+
+    /// Renames a file unless there is one of the new name.
+    private static func move(_ temporaryPath: String, to path: String) throws(HostError) {
+        // A link refuses to replace a file that has appeared meanwhile; a rename would not.
+        if unsafe link(temporaryPath, path) == 0 {
+            unsafe unlink(temporaryPath)
+            return
+        }
+        let error = errno
+        // Some file systems have no links; there a look beforehand has to do.
+        guard [EPERM, EOPNOTSUPP, ENOSYS, EMLINK].contains(error) else {
+            throw refusal(path, action: "name", error)
+        }
+        try check(path, replacesExisting: false)
+        guard unsafe rename(temporaryPath, path) == 0 else { throw refusal(path, action: "name", errno) }
     }
 
     private static func check(_ path: String, replacesExisting: Bool) throws(HostError) {

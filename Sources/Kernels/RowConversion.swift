@@ -37,6 +37,7 @@ public struct RowConversion: Sendable {
         precondition(
             rows.count == count * sourceByteCount && target.count == count * targetByteCount, "the bytes of whole rows")
         guard source != self.target else {
+            // Both counts are the same: the formats are, and the rows are.
             unsafe target.copyMemory(from: rows)
             return nil
         }

@@ -61,6 +61,7 @@ public struct SyntheticCheckpoint: Sendable {
         var done = 0
         for (index, entry) in tensors.enumerated() {
             if let numbers = constants(entry.tensor.role, count: entry.plan.columns) {
+                // Floats seen as bytes; this engine's machines are little-endian, as the file is.
                 try unsafe writer.write(numbers.span.bytes, tensor: index, at: 0)
                 done += entry.plan.byteCount
                 continue

@@ -7,36 +7,46 @@ import Kernels
 /// to block, so that weights have the deviation asked for and every part of a block counts. A row is a function of its
 /// key alone.
 struct SyntheticRows {
-    private let type: TensorType
-    private let columns: Int
-    private let floats: FloatRows?
-    private let blocks: BlockRows?
+    private enum Form {
+        case floats(FloatRows)
+        case blocks(BlockRows)
+    }
+
+    private let rowByteCount: Int
+    private let form: Form
 
     /// - Parameter deviation: the standard deviation of the weights.
     init(type: TensorType, columns: Int, deviation: Double) throws(KernelsError) {
-        self.type = type
-        self.columns = columns
         guard let format = WeightFormat(ggmlType: type.rawValue) else {
             throw KernelsError("there are no kernels for \(type.name)")
         }
-        floats = type.isFloat ? FloatRows(type: type, deviation: deviation) : nil
-        blocks = type.isFloat ? nil : try BlockRows(format: format, columns: columns, deviation: deviation)
+        rowByteCount = try format.rowByteCount(columns: columns)
+        form =
+            format.isQuantized
+            ? .blocks(try BlockRows(format: format, columns: columns, deviation: deviation))
+            : .floats(FloatRows(type: type, deviation: deviation))
     }
 
     /// Writes consecutive rows; row `n` of them has the key `key(n)`.
     func draw(_ rows: Range<Int>, key: (Int) -> UInt64, into bytes: UnsafeMutableRawBufferPointer) {
-        let width = columns / type.blockLength * type.blockByteCount
-        precondition(bytes.count == rows.count * width, "the bytes of the rows")
-        var scratch = blocks?.emptyRow
-        for (place, row) in rows.enumerated() {
+        precondition(bytes.count == rows.count * rowByteCount, "the bytes of the rows")
+        func target(_ row: Int) -> UnsafeMutableRawBufferPointer {
+            let start = (row - rows.lowerBound) * rowByteCount
             // In bounds by the check above.
-            let target = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[place * width..<(place + 1) * width])
-            var random = SplitMix64(seed: key(row))
-            if let floats {
-                unsafe floats.draw(&random, into: target)
-            } else if let blocks, scratch != nil {
-                blocks.draw(&random, into: &scratch!)
-                unsafe scratch!.encode(into: target)
+            return unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start..<(start + rowByteCount)])
+        }
+        switch form {
+        case .floats(let floats):
+            for row in rows {
+                var random = SplitMix64(seed: key(row))
+                unsafe floats.draw(&random, into: target(row))
+            }
+        case .blocks(let blocks):
+            var scratch = blocks.emptyRow
+            for row in rows {
+                var random = SplitMix64(seed: key(row))
+                blocks.draw(&random, into: &scratch)
+                unsafe scratch.encode(into: target(row))
             }
         }
     }

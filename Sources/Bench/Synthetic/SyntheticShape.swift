@@ -5,7 +5,6 @@ public import Checkpoint
 /// Sources: the `config.json` of each model. The factors of LongRoPE are of the right number and size, not theirs.
 public enum SyntheticShape: String, Sendable, CaseIterable {
     case phi3Mini = "phi-3-mini"
-    case phi3Mini128k = "phi-3-mini-128k"
     case phi35Mini = "phi-3.5-mini"
     case phi3Medium = "phi-3-medium"
     case phi3Medium128k = "phi-3-medium-128k"
@@ -17,16 +16,15 @@ public enum SyntheticShape: String, Sendable, CaseIterable {
     /// What the model is, in a few words.
     public var summary: String {
         let model = configuration
-        return
-            "\(model.layerCount) layers, hidden \(model.hiddenSize), \(model.headCount) heads (\(model.kvHeadCount) KV) "
-            + "of \(model.headDimension), feed-forward \(model.feedForwardSize), vocabulary \(model.vocabularySize)"
+        return "\(model.layerCount) layers of \(model.hiddenSize), \(model.headCount) heads (\(model.kvHeadCount) KV), "
+            + "vocabulary \(model.vocabularySize)"
     }
 
     /// The hyperparameters.
     public var configuration: ModelConfiguration {
         switch self {
         case .phi3Mini: Self.phi3(hidden: 3072, heads: 32, kvHeads: 32, ff: 8192, layers: 32, context: 4096)
-        case .phi3Mini128k, .phi35Mini:
+        case .phi35Mini:
             Self.phi3(hidden: 3072, heads: 32, kvHeads: 32, ff: 8192, layers: 32, context: 131_072)
         case .phi3Medium: Self.phi3(hidden: 5120, heads: 40, kvHeads: 10, ff: 17_920, layers: 40, context: 4096)
         case .phi3Medium128k:

@@ -15,7 +15,7 @@ struct QuantizeCommand: ParsableCommand {
             in which some tensors get more bits; --pure gives every matrix the same type. Rows that are no whole number \
             of blocks fall back to a type with smaller ones; vectors stay as they are.
 
-              phalanx quantize Phi-3-medium-4k-instruct phi-3-medium-Q4_K_M.gguf --type Q4_K_M
+              phalanx quantize Phi-3-medium phi-3-medium-Q4_K_M.gguf --type Q4_K_M
               phalanx quantize model-F16.gguf model-Q8_0.gguf --type Q8_0
 
             Types: \(QuantizationArgument.allValueStrings.joined(separator: ", ")).
