@@ -1,12 +1,14 @@
 import CHost
 import Foundation
 
-/// A thread for work that can wait: it gives way to all others, on processors and disks.
+/// A thread for work beside the computing.
 public enum BackgroundThread {
     /// Starts the thread; it ends with `body`.
-    public static func start(_ name: String, _ body: @escaping @Sendable () -> Void) {
+    ///
+    /// - Parameter givesWay: to all others, on processors and disks: for work that can wait.
+    public static func start(_ name: String, givesWay: Bool = true, _ body: @escaping @Sendable () -> Void) {
         let thread = Thread {
-            chost_lower_priority()
+            if givesWay { chost_lower_priority() }
             body()
         }
         thread.name = name

@@ -63,6 +63,16 @@ public final class DataFile: Sendable {
         }
     }
 
+    /// Maps what lies from `offset` on, read-only, in place of the whole pages of `bytes`.
+    func map(offset: Int, over bytes: UnsafeMutableRawBufferPointer) throws(HostError) {
+        // The caller owns these pages.
+        let mapped = unsafe mmap(
+            bytes.baseAddress, bytes.count, PROT_READ, MAP_PRIVATE | MAP_FIXED, descriptor, off_t(offset))
+        guard unsafe mapped != MAP_FAILED else { throw HostError.file(path, action: "map", errno: errno) }
+        // All of it will be read, soon and in order.
+        unsafe madvise(mapped, bytes.count, MADV_WILLNEED)
+    }
+
     /// Writes `bytes` from `offset` on.
     ///
     /// - Throws: `HostError` when there is no room or writing fails.

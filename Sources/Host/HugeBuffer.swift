@@ -1,6 +1,7 @@
+import CHost
 import Glibc
 
-/// Zeroed memory of its own, in huge pages where the kernel grants them.
+/// Zeroed memory of its own, in huge pages where the kernel grants them; or bytes of a file on the way there.
 ///
 /// Weights and KV pages live here: with small pages the address translation alone costs a third of the read bandwidth.
 /// Pages are taken from the machine when first written. A buffer of 2 MiB or more starts on a huge-page boundary, a
@@ -44,8 +45,43 @@ import Glibc
         if isHuge { unsafe madvise(start, usable, MADV_HUGEPAGE) }
     }
 
+    /// Maps bytes of a file, to be read at once and moved into memory later: see `moveIntoMemory`.
+    ///
+    /// Until then the bytes are read-only, and those of the file: who cuts it off ends this process.
+    ///
+    /// - Parameter offset: a multiple of the page size.
+    /// - Throws: `HostError` when the range is outside the file or cannot be mapped.
+    public convenience init(mapping file: DataFile, offset: Int, byteCount: Int) throws(HostError) {
+        guard byteCount > 0, offset >= 0, offset % PageSize.byteCount == 0,
+            offset + byteCount <= (try file.byteCount)
+        else {
+            throw HostError(
+                code: .outOfRange, message: "\(file.path): cannot map \(byteCount) bytes from \(offset) on")
+        }
+        try self.init(byteCount: byteCount)
+        // In place of the fresh mapping, which nobody has seen yet.
+        try unsafe file.map(offset: offset, over: unsafeBytes)
+    }
+
     deinit {
         unsafe munmap(mapped.address, mapped.byteCount)
+    }
+
+    /// Copies what was mapped from a file into memory of our own, in huge pages where the kernel grants them. Others may
+    /// read the bytes meanwhile.
+    ///
+    /// - Throws: `HostError` when there is no memory; everything stays as it was then.
+    public func moveIntoMemory() throws(HostError) {
+        let page = byteCount >= PageSize.hugeByteCount ? PageSize.hugeByteCount : PageSize.byteCount
+        // Whole pages of the mapping: what the file does not fill of the last is zero.
+        let byteCount = (self.byteCount + PageSize.byteCount - 1) / PageSize.byteCount * PageSize.byteCount
+        // The same bytes at the same addresses, before and after.
+        let error = unsafe chost_move_into_memory(start, byteCount, page)
+        guard error == 0 else {
+            throw HostError(
+                code: .system, message: "cannot move \(byteCount) bytes into memory: \(HostError.reason(error))")
+        }
+        withExtendedLifetime(self) {}
     }
 
     /// All bytes, writable. Valid only while this object is alive.

@@ -12,11 +12,14 @@ extension StageModel {
     /// - Parameters:
     ///   - layers: within the checkpoint's layer count.
     ///   - cache: of this checkpoint; what had to be packed is written there, in the background.
+    ///   - copyingTime: how long weights are copied from the cache into huge pages. The rest is computed with where it
+    ///     lies in the cache's files at first, and copied meanwhile: a start must not wait for memory that is slow to get,
+    ///     as in a virtual machine that had given it back.
     ///   - progress: called on this thread, from 0 bytes to all; throwing from it stops the loading.
     /// - Throws: `PhiError` or `CheckpointError` naming the tensor and the cure.
     public static func load(
         _ checkpoint: Checkpoint, layers: LayerRange, pool: ComputePool, cache: PackedModelCache? = nil,
-        progress: (LoadProgress) throws -> Void = { _ in }
+        copyingTime: Duration = .milliseconds(800), progress: (LoadProgress) throws -> Void = { _ in }
     ) throws -> StageModel {
         let configuration = checkpoint.configuration
         guard layers.end <= configuration.layerCount else {
@@ -28,7 +31,8 @@ extension StageModel {
         }
         return try withoutActuallyEscaping(progress) { progress in
             var loader = try StageLoader(
-                checkpoint: checkpoint, layers: layers, pool: pool, cache: cache, progress: progress)
+                checkpoint: checkpoint, layers: layers, pool: pool, cache: cache, copyingTime: copyingTime,
+                progress: progress)
             return try loader.load()
         }
     }
@@ -39,6 +43,8 @@ public struct LoadSummary: Sendable, Hashable {
     /// Parts (layers, embedding, head) and their bytes that the cache had.
     public internal(set) var cachedPartCount = 0
     public internal(set) var cachedByteCount = 0
+    /// Bytes of them that are computed with in place until they are copied.
+    public internal(set) var inPlaceByteCount = 0
     /// Parts and their bytes that were packed from the checkpoint.
     public internal(set) var packedPartCount = 0
     public internal(set) var packedByteCount = 0
@@ -54,17 +60,20 @@ private struct StageLoader {
     private let plans: [PackedPlan]
     private let totalByteCount: Int
 
+    private let began = ContinuousClock.now
+    private let copyingTime: Duration
     private var doneByteCount = 0
     private var summary = LoadSummary()
 
     init(
         checkpoint: Checkpoint, layers: LayerRange, pool: ComputePool, cache: PackedModelCache?,
-        progress: @escaping (LoadProgress) throws -> Void
+        copyingTime: Duration, progress: @escaping (LoadProgress) throws -> Void
     ) throws {
         self.checkpoint = checkpoint
         self.layers = layers
         self.pool = pool
         self.cache = cache
+        self.copyingTime = copyingTime
         self.progress = progress
         let isFirst = layers.first == 0
         let isLast = layers.end == checkpoint.configuration.layerCount
@@ -89,6 +98,7 @@ private struct StageLoader {
             case .head: output = (content.vector(.outputNorm), try content.matrix(.head))
             }
         }
+        cache?.startMoving()
         if layers.first == 0, embedding == nil, let output { embedding = .tied(output.head) }
         return try StageModel(
             configuration: checkpoint.configuration, layers: layers, decoderLayers: decoderLayers,
@@ -96,20 +106,18 @@ private struct StageLoader {
     }
 
     private mutating func load(_ plan: PackedPlan, next: PackedPlan?) throws -> PackedContent {
-        let content: PackedContent
-        do {
-            content = try PackedContent(plan)
-        } catch {
-            throw PhiError(
-                code: .memory, message: "weights of \(plan.part): \(error.message); give this worker fewer layers")
-        }
-        if let cache, try cache.read(content, pool: pool, willCompare: { try report(.comparing) }) {
+        let isLate = ContinuousClock.now - began >= copyingTime
+        if let content = try explainingMemory({
+            try cache?.load(plan, pool: pool, inPlace: isLate) { try report(.comparing) }
+        }) {
             summary.cachedPartCount += 1
             summary.cachedByteCount += plan.byteCount
+            if isLate { summary.inPlaceByteCount += plan.byteCount }
             doneByteCount += plan.byteCount
             try report(.readingCache)
             return content
         }
+        let content = try explainingMemory { try PackedContent(plan) }
         // The disk works ahead while this part is packed.
         next?.adviseWillNeed()
         let source = try content.pack(pool: pool) { try report(.packing, adding: $0) }
@@ -118,6 +126,14 @@ private struct StageLoader {
         summary.packedByteCount += plan.byteCount
         doneByteCount += plan.byteCount
         return content
+    }
+
+    private func explainingMemory<Result>(_ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch let error as HostError {
+            throw PhiError(code: .memory, message: "weights: \(error.message); give this worker fewer layers")
+        }
     }
 
     private func report(_ activity: LoadProgress.Activity, adding byteCount: Int = 0) throws {

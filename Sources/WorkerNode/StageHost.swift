@@ -68,8 +68,8 @@ actor StageHost {
             weightByteCount: model.weightByteCount, summary: model.loading)
     }
 
-    /// Lets go of weights that wait to be written to the cache: the next stage needs the memory.
-    func end() { cache?.cancelWriting() }
+    /// Lets go of weights that wait for something: the next stage needs the memory.
+    func end() { cache?.cancel() }
 
     private func openCheckpoint(_ path: String) throws -> Checkpoint {
         do {

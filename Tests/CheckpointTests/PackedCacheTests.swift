@@ -23,6 +23,31 @@ import Testing
         #expect(events.all.isEmpty)
     }
 
+    @Test func `what is taken in place has the same bits, before and after it is moved`() async throws {
+        let fixture = try PackedFixture()
+        let plain = try fixture.load(fixture.cache())
+        #expect(try fixture.load(fixture.cache(), inPlace: true) == fixture.load(fixture.cache()))
+        let events = PackedFixture.Events()
+        let checkpoint = try Checkpoint.open(fixture.modelPath)
+        let model = fixture.cache(events).model(try checkpoint.fingerprint())
+        let content = try #require(
+            try model.load(checkpoint.packedPlan(of: .layer(0)), pool: fixture.pool, inPlace: true))
+        model.startMoving()
+        for _ in 0..<2000 where events.all.isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+        guard case .moved(let byteCount, _) = events.all.first else {
+            Issue.record("not moved: \(events.all)")
+            return
+        }
+        #expect(byteCount == content.plan.byteCount && events.all.count == 1)
+        let after = content.buffer.withBytes { bytes in
+            (0..<byteCount).map { unsafe bytes.unsafeLoad(fromByteOffset: $0, as: UInt8.self) }
+        }
+        #expect(after == plain.bytes[.layer(0)])
+        // The file is not needed any more.
+        try Data().write(to: fixture.file(.layer(0)))
+        #expect(content.buffer.withBytes { unsafe $0.unsafeLoad(fromByteOffset: 0, as: UInt8.self) } == after[0])
+    }
+
     @Test func `another split uses the parts that are there`() throws {
         let fixture = try PackedFixture()
         _ = try fixture.load(fixture.cache(), parts: [.embedding, .layer(0)])
@@ -46,9 +71,9 @@ import Testing
             var damaged = bytes
             damaged[place] ^= UInt8(1 << (place % 8))
             try damaged.write(to: file)
-            let content = try PackedContent(plan)
-            let isThere = try model.read(content, pool: fixture.pool)
-            #expect(!isThere, "byte \(place)")
+            // Copied and in place, in turn.
+            let content = try model.load(plan, pool: fixture.pool, inPlace: place % 2 == 0)
+            #expect(content == nil, "byte \(place)")
         }
         #expect(events.replaced.count == places.count)
         // The last one is still damaged.
@@ -178,7 +203,7 @@ import Testing
         let checkpoint = try Checkpoint.open(fixture.modelPath)
         let model = cache.model(try checkpoint.fingerprint())
         weak var buffer: HugeBuffer?
-        model.cancelWriting()
+        model.cancel()
         do {
             let content = try PackedContent(checkpoint.packedPlan(of: .head))
             buffer = content.buffer

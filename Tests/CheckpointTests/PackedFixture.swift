@@ -92,16 +92,20 @@ struct PackedFixture {
     }
 
     /// Loads parts as a worker does: reads what is there, packs and writes the rest, and waits until it is written.
-    func load(_ cache: PackedCache?, parts: [PackedPart] = Self.parts) throws -> Outcome {
+    func load(_ cache: PackedCache?, parts: [PackedPart] = Self.parts, inPlace: Bool = false) throws -> Outcome {
         let checkpoint = try Checkpoint.open(modelPath)
         let model = cache?.model(try checkpoint.fingerprint())
         var outcome = Outcome()
         for part in parts {
-            let content = try PackedContent(checkpoint.packedPlan(of: part))
-            let isThere = try model?.read(content, pool: pool) { outcome.comparedParts.insert(part) } ?? false
-            if isThere {
+            let plan = try checkpoint.packedPlan(of: part)
+            let content: PackedContent
+            if let found = try model?.load(
+                plan, pool: pool, inPlace: inPlace, willCompare: { outcome.comparedParts.insert(part) })
+            {
+                content = found
                 outcome.readParts.insert(part)
             } else {
+                content = try PackedContent(plan)
                 let source = try content.pack(pool: pool)
                 model?.write(content, source: source)
             }

@@ -1,6 +1,7 @@
 import Foundation
 import Host
 import Kernels
+import Synchronization
 import TestSupport
 import Testing
 
@@ -35,11 +36,11 @@ private struct PackingMemory {
         let path = try writeModel(directory)
         let settings = PackedCache.Settings(directory: directory.url.appendingPathComponent("cache").path)
         let before = try peakByteCount()
-        var packedByteCount = try load(path, PackedCache(settings))
-        if usingCache {
+        var packedByteCount = try load(path, settings)
+        for inPlace in usingCache ? [false, true] : [] {
             // The peak of this process includes the first time, so the second may add nothing but its own weights.
             let first = try peakByteCount()
-            packedByteCount = try load(path, PackedCache(settings), mustRead: true)
+            packedByteCount = try load(path, settings, mustRead: true, inPlace: inPlace)
             guard try peakByteCount() - first < Self.allowance else {
                 throw Failure(message: "reading the cache took \(try peakByteCount() - first) bytes more than packing")
             }
@@ -50,20 +51,32 @@ private struct PackingMemory {
         }
     }
 
-    private func load(_ path: String, _ cache: PackedCache, mustRead: Bool = false) throws -> Int {
+    private func load(
+        _ path: String, _ settings: PackedCache.Settings, mustRead: Bool = false, inPlace: Bool = false
+    ) throws -> Int {
+        let hasMoved = Mutex(false)
+        let cache = PackedCache(settings) { event in
+            if case .moved = event { hasMoved.withLock { $0 = true } }
+        }
         let pool = try ComputePool(threadCount: 2)
         let checkpoint = try Checkpoint.open(path)
         let model = cache.model(try checkpoint.fingerprint())
         var contents: [PackedContent] = []
         for part in [.embedding] + (0..<Self.layerCount).map({ PackedPart.layer($0) }) + [.head] {
-            let content = try PackedContent(checkpoint.packedPlan(of: part))
-            if try !model.read(content, pool: pool) {
+            let plan = try checkpoint.packedPlan(of: part)
+            let content: PackedContent
+            if let found = try model.load(plan, pool: pool, inPlace: inPlace) {
+                content = found
+            } else {
+                content = try PackedContent(plan)
                 guard !mustRead else { throw Failure(message: "\(part) was not in the cache") }
                 model.write(content, source: try content.pack(pool: pool))
             }
             contents.append(content)
         }
+        model.startMoving()
         cache.finishWriting(withinSeconds: 60)
+        while inPlace, !hasMoved.withLock({ $0 }) { usleep(1000) }
         return contents.reduce(0) { $0 + $1.plan.byteCount }
     }
 

@@ -14,7 +14,7 @@ struct PackedCacheModelTests {
 
     private func pipeline(
         _ checkpoint: Checkpoint, split: [Int]?, cache: PackedModelCache?, summary: inout LoadSummary,
-        activities: inout Set<LoadProgress.Activity>
+        activities: inout Set<LoadProgress.Activity>, copyingTime: Duration = .seconds(60)
     ) throws -> TestPipeline {
         var total = LoadSummary()
         var seen: Set<LoadProgress.Activity> = []
@@ -27,7 +27,8 @@ struct PackedCacheModelTests {
             vocabularyLimit: 571
         ) { layers, pool in
             var last: LoadProgress?
-            let model = try StageModel.load(checkpoint, layers: layers, pool: pool, cache: cache) { progress in
+            let model = try StageModel.load(checkpoint, layers: layers, pool: pool, cache: cache, copyingTime: copyingTime) {
+                progress in
                 #expect(progress.doneByteCount >= last?.doneByteCount ?? 0)
                 seen.insert(progress.activity)
                 last = progress
@@ -66,6 +67,16 @@ struct PackedCacheModelTests {
         let hit = try answer(nil, PackedCache(settings))
         #expect(hit == plain && summary.cachedPartCount == partCount && summary.packedPartCount == 0)
         #expect(activities == [.readingCache])
+
+        // While the weights are moved from the files into memory.
+        var inPlace = LoadSummary()
+        for _ in 0..<5 {
+            let pipeline = try pipeline(
+                checkpoint, split: nil, cache: PackedCache(settings).model(fingerprint), summary: &inPlace,
+                activities: &activities, copyingTime: .zero)
+            #expect(try pipeline.generate(prompt, count: 6) == plain)
+            #expect(inPlace.cachedPartCount == partCount)
+        }
 
         let split = try answer([1, layerCount - 1], PackedCache(settings))
         #expect(split == plain)

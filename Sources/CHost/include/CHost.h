@@ -21,6 +21,15 @@ int32_t chost_bind_current_thread(int32_t cpu);
 /// Where the system refuses, nothing changes.
 void chost_lower_priority(void);
 
+// ---- Memory ---------------------------------------------------------------------------------------------------
+
+/// Replaces the pages at `start` (of a mapped file, say) by anonymous ones with the same content, in huge pages where
+/// the kernel grants them. Other threads may read the bytes meanwhile and always find them; nobody may write them.
+///
+/// `start` is a multiple of `alignment` and `byte_count` one of the page size. Returns 0, or an errno, with nothing
+/// changed.
+int32_t chost_move_into_memory(void *start, size_t byte_count, size_t alignment);
+
 // ---- Files ----------------------------------------------------------------------------------------------------
 
 /// Gives an open file at least `byte_count` bytes, with room on the disk where the file system can promise it.

@@ -30,6 +30,10 @@ public final class PackedCache: Sendable {
         case unavailable(reason: String)
         /// Parts were written.
         case wrote(partCount: Int, byteCount: Int, seconds: Double)
+        /// Weights that were computed with in place are in huge pages now.
+        case moved(byteCount: Int, seconds: Double)
+        /// They are not, which costs speed.
+        case leftInPlace(reason: String)
     }
 
     let settings: Settings

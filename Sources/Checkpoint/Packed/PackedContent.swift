@@ -3,7 +3,7 @@ public import Kernels
 
 /// The packed weights of one part, in memory.
 ///
-/// Written by `pack` or `PackedModelCache.read` before anyone else sees it; afterwards only read.
+/// Written by `pack` or `PackedModelCache.load` before anyone else sees it; afterwards only read.
 public struct PackedContent: Sendable {
     public let plan: PackedPlan
     /// At least `plan.byteCount` bytes.
@@ -15,6 +15,12 @@ public struct PackedContent: Sendable {
     public init(_ plan: PackedPlan) throws(HostError) {
         self.plan = plan
         buffer = try HugeBuffer(byteCount: plan.byteCount)
+    }
+
+    init(_ plan: PackedPlan, _ buffer: HugeBuffer) {
+        precondition(buffer.byteCount >= plan.byteCount, "a buffer for the part")
+        self.plan = plan
+        self.buffer = buffer
     }
 
     /// A matrix of the part, in place.

@@ -30,27 +30,47 @@ struct PackedFile {
     /// - Throws: `HostError` or `PackedFileError`; the buffer's bytes mean nothing then.
     func read(into buffer: HugeBuffer, pool: ComputePool) throws {
         precondition(buffer.byteCount >= header.payloadByteCount, "a buffer for the packed bytes")
+        try inPieces(pool) { range in
+            // Pieces do not overlap, and lie in the buffer.
+            let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer.unsafeBytes[range])
+            try unsafe file.read(into: bytes, at: header.byteCount + range.lowerBound)
+            try check(range, of: buffer)
+        }
+    }
+
+    /// Maps the packed bytes and checks every one, with all threads of the pool.
+    ///
+    /// - Throws: `HostError` when they cannot be mapped, or `PackedFileError`.
+    func map(pool: ComputePool) throws -> HugeBuffer {
+        let buffer = try HugeBuffer(
+            mapping: file, offset: header.byteCount, byteCount: header.payloadByteCount)
+        try inPieces(pool) { try check($0, of: buffer) }
+        return buffer
+    }
+
+    private func inPieces(_ pool: ComputePool, _ body: (Range<Int>) throws -> Void) throws {
         let failure = Mutex<(any Error)?>(nil)
         let pieceCount = (header.payloadByteCount + Self.pieceByteCount - 1) / Self.pieceByteCount
         pool.run(pieceCount) { piece in
             guard failure.withLock({ $0 == nil }) else { return }
             let start = piece * Self.pieceByteCount
             do {
-                try read(start..<min(start + Self.pieceByteCount, header.payloadByteCount), into: buffer)
+                try body(start..<min(start + Self.pieceByteCount, header.payloadByteCount))
             } catch {
                 failure.withLock { $0 = error }
             }
         }
         if let error = failure.withLock({ $0 }) { throw error }
-        file.touch()
     }
 
-    private func read(_ range: Range<Int>, into buffer: HugeBuffer) throws {
-        // Pieces do not overlap, and lie in the buffer.
-        let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer.unsafeBytes[range])
-        try unsafe file.read(into: bytes, at: header.byteCount + range.lowerBound)
+    /// Marks the file as used now.
+    func touch() { file.touch() }
+
+    private func check(_ range: Range<Int>, of buffer: HugeBuffer) throws {
         let first = range.lowerBound / CRC32C.blockByteCount
-        let sums = unsafe CRC32C.checksums(ofBlocksIn: UnsafeRawBufferPointer(bytes))
+        // The range lies in the buffer.
+        let sums = unsafe CRC32C.checksums(
+            ofBlocksIn: UnsafeRawBufferPointer(rebasing: buffer.unsafeBytes[range]))
         for (index, sum) in sums.enumerated() where sum != header.blockChecksums[first + index] {
             let place = header.byteCount + (first + index) * CRC32C.blockByteCount
             throw PackedFileError("it is damaged within the 64 KiB from byte \(place) on")

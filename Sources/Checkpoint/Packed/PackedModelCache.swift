@@ -9,6 +9,8 @@ public final class PackedModelCache: Sendable {
     /// Nil when there is no such folder and none can be made.
     private let lock: DirectoryLock?
     private let state = Mutex(State())
+    /// Parts that are computed with where they lie in their files.
+    private let mapped = Mutex<[HugeBuffer]>([])
 
     private struct State {
         /// Why nothing is written any more.
@@ -40,45 +42,79 @@ public final class PackedModelCache: Sendable {
 
     private func path(_ part: PackedPart) -> String { "\(cache.root)/\(fingerprint)/\(part.fileName)" }
 
-    /// Fills memory with a packed part, with all threads of the pool.
+    /// Takes a packed part from the cache, with all threads of the pool.
     ///
     /// A file that is damaged, cut off, of another version or made of other weights is reported and not used.
     ///
-    /// - Parameter willCompare: called before the checkpoint's weights are read, because its files are not those that
-    ///   the part was packed from, although their fingerprint is the same.
-    /// - Returns: whether the part was there; if not, the memory is zero.
-    public func read(_ content: PackedContent, pool: ComputePool, willCompare: () throws -> Void = {}) throws -> Bool {
-        guard lock != nil else { return false }
-        let path = path(content.plan.part)
+    /// - Parameters:
+    ///   - inPlace: the bytes are mapped and not copied, which is quicker now and slower to compute with; `startMoving`
+    ///     mends that.
+    ///   - willCompare: called before the checkpoint's weights are read, because its files are not those that the part
+    ///     was packed from, although their fingerprint is the same.
+    /// - Returns: nil when the part is not there or not fit.
+    /// - Throws: `HostError` when there is no memory, and what `willCompare` throws.
+    public func load(
+        _ plan: PackedPlan, pool: ComputePool, inPlace: Bool = false, willCompare: () throws -> Void = {}
+    ) throws -> PackedContent? {
+        guard lock != nil else { return nil }
+        let path = path(plan.part)
+        let content = try PackedContent(plan)
         do {
             var file = try PackedFile(path: path)
-            if let reason = file.header.mismatch(with: content.plan, fingerprint: fingerprint) {
+            if let reason = file.header.mismatch(with: plan, fingerprint: fingerprint) {
                 throw PackedFileError(reason)
             }
-            let state = content.plan.sourceState()
+            let state = plan.sourceState()
             if file.header.source.state != state {
                 try willCompare()
-                guard content.plan.sourceContent(pool: pool) == file.header.source.content else {
+                guard plan.sourceContent(pool: pool) == file.header.source.content else {
                     throw PackedFileError("it was packed from other weights than the checkpoint has now")
                 }
                 file.adopt(SourceDigest(content: file.header.source.content, state: state))
             }
+            file.touch()
+            if inPlace {
+                let buffer = try file.map(pool: pool)
+                mapped.withLock { $0.append(buffer) }
+                return PackedContent(plan, buffer)
+            }
             try file.read(into: content.buffer, pool: pool)
-            return true
+            return content
         } catch let error as HostError where error.code == .fileNotFound {
-            return false
+            return nil
         } catch let error as PackedFileError {
-            reject(content, path, error.reason)
+            reject(plan, path, error.reason)
         } catch let error as HostError {
-            reject(content, path, error.message)
+            reject(plan, path, error.message)
         }
-        return false
+        return nil
     }
 
-    private func reject(_ content: PackedContent, _ path: String, _ reason: String) {
-        content.buffer.discard()
-        _ = state.withLock { $0.unfit.insert(content.plan.part) }
+    private func reject(_ plan: PackedPlan, _ path: String, _ reason: String) {
+        _ = state.withLock { $0.unfit.insert(plan.part) }
         cache.report(.replaced(path: path, reason: reason))
+    }
+
+    /// Copies what was taken in place into huge pages, in the background, while it is computed with.
+    public func startMoving() {
+        guard mapped.withLock({ !$0.isEmpty }) else { return }
+        BackgroundThread.start("weights to memory", givesWay: false) { self.moveAll() }
+    }
+
+    private func moveAll() {
+        let began = ContinuousClock.now
+        var byteCount = 0
+        while let buffer = mapped.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) {
+            do throws(HostError) {
+                try buffer.moveIntoMemory()
+                byteCount += buffer.byteCount
+            } catch {
+                mapped.withLock { $0 = [] }
+                cache.report(.leftInPlace(reason: error.message))
+            }
+        }
+        let (seconds, attoseconds) = (ContinuousClock.now - began).components
+        cache.report(.moved(byteCount: byteCount, seconds: Double(seconds) + Double(attoseconds) * 1e-18))
     }
 
     /// Writes a packed part in the background; what cannot be written is reported once.
@@ -89,8 +125,9 @@ public final class PackedModelCache: Sendable {
         cache.writer.append(PackedWriter.Job(model: self, content: content, source: source))
     }
 
-    /// Gives up what is not written yet, and the memory that waits for it.
-    public func cancelWriting() {
+    /// Gives up what is not written or moved yet, and the memory that waits for it.
+    public func cancel() {
+        mapped.withLock { $0 = [] }
         state.withLock { $0.isFull = true }
         cache.writer.removeJobs(of: self)
     }

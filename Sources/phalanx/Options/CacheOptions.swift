@@ -44,6 +44,12 @@ struct CacheOptions: ParsableArguments {
                 logger.warning("Packing a cached part anew", metadata: ["file": "\(path)", "reason": "\(reason)"])
             case .unavailable(let reason):
                 logger.warning("Not keeping packed weights for the next start", metadata: ["reason": "\(reason)"])
+            case .moved(let byteCount, let seconds):
+                logger.info(
+                    "Copied cached weights into huge pages",
+                    metadata: ["size": "\(ByteCount.text(byteCount))", "milliseconds": "\(Int(seconds * 1000))"])
+            case .leftInPlace(let reason):
+                logger.warning("Computing with mapped weights, which is slower", metadata: ["reason": "\(reason)"])
             case .wrote(let partCount, let byteCount, let seconds):
                 logger.info(
                     "Kept packed weights for the next start",
