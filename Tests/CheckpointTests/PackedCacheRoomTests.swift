@@ -27,11 +27,12 @@ import Testing
             signal(SIGXFSZ, SIG_IGN)
             var limits = rlimit(rlim_cur: 100_000, rlim_max: 100_000)
             // The pointer is used during the call only.
-            try #require(unsafe setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limits) == 0)
+            let status = unsafe setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limits)
+            try #require(status == 0)
             let events = PackedFixture.Events()
             let loaded = try fixture.load(fixture.cache(events))
-            try #require(loaded.bytes == fixture.load(nil).bytes)
-            try #require(fixture.names() == ["embedding.packed"])
+            try #require(try loaded.bytes == fixture.load(nil).bytes)
+            try #require(try fixture.names() == ["embedding.packed"])
             try #require(events.unavailable.count == 1 && events.unavailable[0].contains("make room"))
         }
     }

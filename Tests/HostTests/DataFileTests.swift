@@ -74,6 +74,7 @@ import Testing
             let readers = [true, true].map { DirectoryLock(path, shared: $0, waits: false) }
             #expect(readers.allSatisfy { $0 != nil })
             #expect(DirectoryLock(path, shared: false, waits: false) == nil)
+            withExtendedLifetime(readers) {}
         }
         let writer = DirectoryLock(path, shared: false, waits: false)
         #expect(writer != nil)

@@ -23,7 +23,7 @@ void chost_lower_priority(void);
 
 // ---- Memory ---------------------------------------------------------------------------------------------------
 
-/// Replaces the pages at `start` (of a mapped file, say) by anonymous ones with the same content, in huge pages where
+/// Replaces the pages of a mapped file at `start` by anonymous ones with the same content, in huge pages where
 /// the kernel grants them. Other threads may read the bytes meanwhile and always find them; nobody may write them.
 ///
 /// `start` is a multiple of `alignment` and `byte_count` one of the page size. Returns 0, or an errno, with nothing
