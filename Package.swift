@@ -115,7 +115,8 @@ let package = Package(
         tests("HTTP2", ["HTTP2"]),
         tests("Wire", ["Wire", "Inference"]),
         tests(
-            "Checkpoint", ["Checkpoint", "Host", "Kernels", "Tokenization", "CChecksum"], resources: [.copy("Resources")]),
+            "Checkpoint", ["Checkpoint", "Host", "Kernels", "Tokenization", "CChecksum"],
+            resources: [.copy("Resources")]),
         tests("Cluster", ["Cluster", "Inference"]),
         tests("Scheduling", ["Scheduling", "Inference"]),
         tests("Transport", ["Transport", "HTTP2", nioCore, nioPosix, logging]),

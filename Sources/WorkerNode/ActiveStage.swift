@@ -152,7 +152,8 @@ extension StageHost.Loaded {
             default: "cache (\(cached) of \(cached + summary.packedPartCount) parts) and checkpoint"
             }
         return [
-            "layers": "\(assignment.layers)", "in_place_megabytes": "\(summary.inPlaceByteCount / 1_000_000)", "from": "\(source)", "megabytes": "\(weightByteCount / 1_000_000)",
+            "layers": "\(assignment.layers)", "in_place_megabytes": "\(summary.inPlaceByteCount / 1_000_000)",
+            "from": "\(source)", "megabytes": "\(weightByteCount / 1_000_000)",
             "milliseconds": "\(Int(seconds * 1000))",
             "megabytes_per_second": "\(Int(Double(weightByteCount) / 1e6 / max(seconds, 1e-6)))",
         ]

@@ -92,7 +92,9 @@ import Testing
 
     @Test func `a background thread gives way to others`() async {
         let nice = await withCheckedContinuation { continuation in
-            BackgroundThread.start("test") { continuation.resume(returning: getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0)) }
+            BackgroundThread.start("test") {
+                continuation.resume(returning: getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0))
+            }
         }
         #expect(nice >= 10)
     }

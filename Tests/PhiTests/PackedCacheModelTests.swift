@@ -27,8 +27,9 @@ struct PackedCacheModelTests {
             vocabularyLimit: 571
         ) { layers, pool in
             var last: LoadProgress?
-            let model = try StageModel.load(checkpoint, layers: layers, pool: pool, cache: cache, copyingTime: copyingTime) {
-                progress in
+            let model = try StageModel.load(
+                checkpoint, layers: layers, pool: pool, cache: cache, copyingTime: copyingTime
+            ) { progress in
                 #expect(progress.doneByteCount >= last?.doneByteCount ?? 0)
                 seen.insert(progress.activity)
                 last = progress

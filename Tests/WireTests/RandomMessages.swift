@@ -135,7 +135,8 @@ struct RandomMessages {
         let next = NodeAddress(node: NodeID(text()), host: text(), port: 1 + number(65534))
         return StageAssignment(
             epoch: epoch(), stage: stage, stageCount: stageCount, layers: layers(), modelPath: text(400),
-            modelFingerprint: text(), kvType: KVType.allCases[number(KVType.allCases.count - 1)], pageCount: 1 + number(1 << 30),
+            modelFingerprint: text(), kvType: KVType.allCases[number(KVType.allCases.count - 1)],
+            pageCount: 1 + number(1 << 30),
             maxRowCount: 1 + number(10000), vocabularyLimit: 1 + number(1 << 30),
             next: stage == stageCount - 1 ? nil : next)
     }

@@ -50,7 +50,8 @@ struct LimitProbe {
         func compute(_ part: Int, thread: Int) {
             let start = part * partByteCount
             buffer.withBytes { bytes in
-                unsafe bytes.extracting(start + window.lowerBound..<start + window.upperBound).withUnsafeBytes { bytes in
+                unsafe bytes.extracting(start + window.lowerBound..<start + window.upperBound).withUnsafeBytes {
+                    bytes in
                     for _ in 0..<passCount {
                         // The part lies in the buffer and starts on a line, since parts are whole pages.
                         _ = unsafe cbench_read(width, pattern, bytes.baseAddress, bytes.count)
