@@ -1,4 +1,5 @@
 // Attention over KV pages: the walk over segments and blocks, the same on every instruction set.
+#include <stdbool.h>
 #include <string.h>
 
 #include "layer_table.h"
@@ -73,7 +74,7 @@ static void load_rows(const phalanx_layer_table *table, float *scratch, const ui
     const size_t row_bytes = kv_row_bytes(type, head_dim);
     for (size_t row = first; row < end; row++) {
         if (ahead != NULL) {
-            for (size_t line = 0; line < row_bytes; line += 64) __builtin_prefetch(ahead + row * row_bytes + line, 0, 2);
+            for (size_t at = 0; at < row_bytes; at += 64) __builtin_prefetch(ahead + row * row_bytes + at, 0, 2);
         }
         float *out = scratch + row * stride;
         const uint8_t *in = rows + row * row_bytes;
@@ -112,7 +113,10 @@ typedef struct walk {
     const phalanx_layer_table *table;
     size_t stride;
     float *keys, *values, *queries, *segments, *results, *block;
+    bool reads_pages; // the kernel takes keys and values as they lie in their pages
 } walk;
+
+enum { QUERIES_READING_PAGES = 4 }; // converting once for all is better for more
 
 // What a row sees of the block that begins at block_start.
 typedef struct block_range {
@@ -128,20 +132,28 @@ static block_range seen_by(const phalanx_attention *a, size_t row, int64_t block
 }
 
 // The block's contribution to the segment states of some rows, which see the same of it.
-static void visit_rows(const walk *w, size_t first_row, size_t end_row, block_range range) {
+static void visit_rows(const walk *w, size_t first_row, size_t end_row, block_range range, const uint8_t *page,
+                       const uint8_t *ahead) {
     const size_t group = w->attention->group_count, states = state_count(w->stride);
     if (range.first == range.end) return;
+    const size_t half = phalanx_kv_head_bytes(w->attention->kv_type, w->attention->head_dim) / 2;
     const phalanx_attention_block block = {.states = w->block,
                                            .state_stride = states,
                                            .queries = w->queries + first_row * group * w->stride,
                                            .query_count = (end_row - first_row) * group,
-                                           .keys = w->keys,
-                                           .values = w->values,
+                                           .keys = w->reads_pages ? (const void *)page : w->keys,
+                                           .values = w->reads_pages ? (const void *)(page + half) : w->values,
+                                           .ahead_keys = ahead,
+                                           .ahead_values = ahead ? ahead + half : NULL,
                                            .stride = w->stride,
                                            .first = range.first,
                                            .end = range.end,
                                            .scale = w->attention->scale};
-    w->table->attention_block(&block);
+    if (w->reads_pages) {
+        w->table->attention_block_half(&block);
+    } else {
+        w->table->attention_block(&block);
+    }
     for (size_t q = 0; q < block.query_count; q++) {
         float *segment = w->segments + (first_row * group + q) * states;
         w->table->attention_merge(segment, w->block + q * states, w->stride);
@@ -159,26 +171,30 @@ static void visit_block(const walk *w, int64_t block_start) {
     const uint8_t *keys = a->pages + page[0] * a->page_stride, *ahead = NULL;
     if (block_start + PHALANX_PAGE_POSITIONS <= last_position) ahead = a->pages + page[1] * a->page_stride;
     const size_t first_seen = (size_t)(first - block_start), end_seen = (size_t)(end - block_start);
-    load_rows(w->table, w->keys, keys, ahead, a->kv_type, a->head_dim, w->stride, first_seen, end_seen);
-    load_rows(w->table, w->values, keys + half, ahead ? ahead + half : NULL, a->kv_type, a->head_dim, w->stride,
-                first_seen, end_seen);
+    if (!w->reads_pages) {
+        load_rows(w->table, w->keys, keys, ahead, a->kv_type, a->head_dim, w->stride, first_seen, end_seen);
+        load_rows(w->table, w->values, keys + half, ahead ? ahead + half : NULL, a->kv_type, a->head_dim, w->stride,
+                  first_seen, end_seen);
+    }
     // Rows that see the same share every read.
     size_t start = 0;
     block_range range = seen_by(a, 0, block_start);
     for (size_t row = 1; row < a->row_count; row++) {
         const block_range next = seen_by(a, row, block_start);
         if (next.first == range.first && next.end == range.end) continue;
-        visit_rows(w, start, row, range);
+        visit_rows(w, start, row, range, keys, ahead);
         start = row;
         range = next;
     }
-    visit_rows(w, start, a->row_count, range);
+    visit_rows(w, start, a->row_count, range, keys, ahead);
 }
 
 void phalanx_attend(const phalanx_attention *a) {
     const size_t stride = padded_count(a->head_dim), states = state_count(stride);
     const size_t query_count = a->row_count * a->group_count;
     walk w = {.attention = a, .table = phalanx_layer_current(), .stride = stride};
+    w.reads_pages = a->kv_type == PHALANX_KV_F16 && stride == a->head_dim && query_count <= QUERIES_READING_PAGES &&
+                    w.table->attention_block_half != NULL;
     w.keys = a->scratch;
     w.values = w.keys + PHALANX_PAGE_POSITIONS * stride;
     w.queries = w.values + PHALANX_PAGE_POSITIONS * stride;

@@ -3,9 +3,11 @@
 
 #if defined(__x86_64__)
 
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"))), apply_to = function)
+#define INSTRUCTIONS "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"
+#pragma clang attribute push(__attribute__((target(INSTRUCTIONS))), apply_to = function)
 
 #include <immintrin.h>
+#include <stdbool.h>
 
 #include "math_exp.h"
 
@@ -167,19 +169,34 @@ INLINE __m512 fold_sixteen(const __m512 quarters[4]) {
     return _mm512_permutexvar_ps(order, sums);
 }
 
-// The dot products of some queries with sixteen keys.
-INLINE void dot_sixteen(const int queries, const float *query, const float *keys, size_t stride, __m512 out[]) {
+// Sixteen numbers of a row of floats or halves, from element `index` on.
+INLINE __m512 numbers_at(const bool half, const void *rows, size_t index) {
+    if (!half) return _mm512_loadu_ps((const float *)rows + index);
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)((const uint16_t *)rows + index)));
+}
+
+// Asks for the half-precision rows first ..< first + count.
+INLINE void fetch_rows(const uint8_t *rows, size_t first, size_t count, size_t stride) {
+    const size_t end = (first + count) * stride * sizeof(uint16_t);
+    for (size_t at = first * stride * sizeof(uint16_t); at < end; at += 64) {
+        _mm_prefetch((const char *)rows + at, _MM_HINT_T1);
+    }
+}
+
+// The dot products of some queries with the sixteen keys from row `first` on.
+INLINE void dot_sixteen(const int queries, const bool half, const float *query, const void *keys, size_t first,
+                        size_t stride, __m512 out[]) {
     __m512 quarters[QUERIES_AT_ONCE][4];
 #pragma clang loop unroll(full)
     for (int four = 0; four < 4; four++) {
-        const float *key = keys + (size_t)four * 4 * stride;
+        const size_t row = first + (size_t)four * 4;
         __m512 lanes[QUERIES_AT_ONCE][4];
         for (int q = 0; q < queries; q++) {
             for (int k = 0; k < 4; k++) lanes[q][k] = _mm512_setzero_ps();
         }
         for (size_t i = 0; i < stride; i += 16) {
             __m512 some[4];
-            for (int k = 0; k < 4; k++) some[k] = _mm512_loadu_ps(key + (size_t)k * stride + i);
+            for (int k = 0; k < 4; k++) some[k] = numbers_at(half, keys, (row + (size_t)k) * stride + i);
 #pragma clang loop unroll(full)
             for (int q = 0; q < queries; q++) {
                 const __m512 numbers = _mm512_loadu_ps(query + (size_t)q * stride + i);
@@ -192,15 +209,18 @@ INLINE void dot_sixteen(const int queries, const float *query, const float *keys
 }
 
 // Weighted sums of values for 16 * vectors columns of each query: one ascending chain per column.
-INLINE void weigh(const int queries, const int vectors, float *states, size_t state_stride, const float *weights,
-                  const float *values, size_t stride, size_t first, size_t end) {
+INLINE void weigh(const int queries, const int vectors, const bool half, const phalanx_attention_block *block,
+                  float *states, const float *weights, size_t first_column) {
+    const size_t first = block->first, end = block->end, stride = block->stride, state_stride = block->state_stride;
     __m512 sums[QUERIES_AT_ONCE][8];
     for (int q = 0; q < queries; q++) {
         for (int v = 0; v < vectors; v++) sums[q][v] = _mm512_setzero_ps();
     }
     for (size_t j = first; j < end; j++) {
         __m512 numbers[8];
-        for (int v = 0; v < vectors; v++) numbers[v] = _mm512_loadu_ps(values + j * stride + (size_t)v * 16);
+        for (int v = 0; v < vectors; v++) {
+            numbers[v] = numbers_at(half, block->values, j * stride + first_column + (size_t)v * 16);
+        }
 #pragma clang loop unroll(full)
         for (int q = 0; q < queries; q++) {
             const __m512 weight = _mm512_set1_ps(weights[(size_t)q * PHALANX_PAGE_POSITIONS + j]);
@@ -209,12 +229,13 @@ INLINE void weigh(const int queries, const int vectors, float *states, size_t st
     }
     for (int q = 0; q < queries; q++) {
         for (int v = 0; v < vectors; v++) {
-            _mm512_storeu_ps(states + (size_t)q * state_stride + (size_t)v * 16, sums[q][v]);
+            _mm512_storeu_ps(states + (size_t)q * state_stride + first_column + (size_t)v * 16, sums[q][v]);
         }
     }
 }
 
-INLINE void attention_queries(const int queries, const phalanx_attention_block *block, size_t first_query) {
+INLINE void attention_queries(const int queries, const bool half, const phalanx_attention_block *block,
+                              size_t first_query) {
     const size_t first = block->first, end = block->end, stride = block->stride;
     float *states = block->states + first_query * block->state_stride;
     const float *query = block->queries + first_query * stride;
@@ -225,7 +246,8 @@ INLINE void attention_queries(const int queries, const phalanx_attention_block *
     const size_t first_group = first / 16 * 16;
     for (size_t j = first_group; j < end; j += 16) {
         __m512 dots[QUERIES_AT_ONCE];
-        dot_sixteen(queries, query, block->keys + j * stride, stride, dots);
+        if (half && block->ahead_keys) fetch_rows(block->ahead_keys, j, 16, stride);
+        dot_sixteen(queries, half, query, block->keys, j, stride, dots);
         // Positions that are not seen hold minus infinity: no maximum, and a weight of +0 that changes no sum of weights.
         const __mmask16 seen = first_lanes(end - j) & (__mmask16)(j < first ? 0xffffu << (first - j) : 0xffffu);
         for (int q = 0; q < queries; q++) {
@@ -246,47 +268,49 @@ INLINE void attention_queries(const int queries, const phalanx_attention_block *
         states[(size_t)q * block->state_stride + stride] = maximum_score;
         states[(size_t)q * block->state_stride + stride + 1] = fold(sums);
     }
+    if (half && block->ahead_values) fetch_rows(block->ahead_values, 0, PHALANX_PAGE_POSITIONS, stride);
     // One query alone needs many chains to keep the multipliers busy.
-    const size_t widest = queries == 1 ? 8 : 4;
-    size_t vectors = stride / 16;
-    for (size_t v = 0; v < vectors;) {
-        float *out = states + v * 16;
-        const float *values = block->values + v * 16;
-        const size_t left = vectors - v;
-        if (widest == 8 && left >= 8) {
-            weigh(queries, queries == 1 ? 8 : 1, out, block->state_stride, weights[0], values, stride, first, end);
-            v += 8;
-        } else if (widest == 8 && left >= 6) {
-            weigh(queries, queries == 1 ? 6 : 1, out, block->state_stride, weights[0], values, stride, first, end);
-            v += 6;
+    const int widest = queries == 1 ? 8 : 4;
+    for (size_t column = 0; column < stride;) {
+        const size_t left = (stride - column) / 16;
+        if (left >= 8 && widest == 8) {
+            weigh(queries, widest, half, block, states, weights[0], column);
+            column += 8 * 16;
+        } else if (left >= 6 && widest == 8) {
+            weigh(queries, widest - 2, half, block, states, weights[0], column);
+            column += 6 * 16;
         } else if (left >= 4) {
-            weigh(queries, 4, out, block->state_stride, weights[0], values, stride, first, end);
-            v += 4;
+            weigh(queries, 4, half, block, states, weights[0], column);
+            column += 4 * 16;
         } else if (left >= 2) {
-            weigh(queries, 2, out, block->state_stride, weights[0], values, stride, first, end);
-            v += 2;
+            weigh(queries, 2, half, block, states, weights[0], column);
+            column += 2 * 16;
         } else {
-            weigh(queries, 1, out, block->state_stride, weights[0], values, stride, first, end);
-            v += 1;
+            weigh(queries, 1, half, block, states, weights[0], column);
+            column += 16;
         }
     }
 }
 
-static void attention_block(const phalanx_attention_block *block) {
+INLINE void attention_all(const bool half, const phalanx_attention_block *block) {
     size_t q = 0;
-    for (; q + 4 <= block->query_count; q += 4) attention_queries(4, block, q);
+    for (; q + 4 <= block->query_count; q += 4) attention_queries(4, half, block, q);
     switch (block->query_count - q) {
     case 3:
-        attention_queries(3, block, q);
+        attention_queries(3, half, block, q);
         break;
     case 2:
-        attention_queries(2, block, q);
+        attention_queries(2, half, block, q);
         break;
     case 1:
-        attention_queries(1, block, q);
+        attention_queries(1, half, block, q);
         break;
     }
 }
+
+static void attention_block(const phalanx_attention_block *block) { attention_all(false, block); }
+
+static void attention_block_half(const phalanx_attention_block *block) { attention_all(true, block); }
 
 static void attention_merge(float *into, const float *from, size_t stride) {
     if (from[stride + 1] == 0.0f) return;
@@ -317,6 +341,7 @@ const phalanx_layer_table phalanx_layer_avx512 = {
     .max = maximum,
     .exp_sum_segment = exp_sum_segment,
     .attention_block = attention_block,
+    .attention_block_half = attention_block_half,
     .attention_merge = attention_merge,
 };
 

@@ -144,8 +144,9 @@ static float exp_sum_segment(float *out, const float *x, size_t count, float shi
 
 static void attention_query(float *state, const float *query, const phalanx_attention_block *block) {
     const size_t first = block->first, end = block->end, stride = block->stride;
+    const float *keys = block->keys, *values = block->values;
     float weights[PHALANX_PAGE_POSITIONS];
-    for (size_t j = first; j < end; j++) weights[j] = dot(query, block->keys + j * stride, stride) * block->scale;
+    for (size_t j = first; j < end; j++) weights[j] = dot(query, keys + j * stride, stride) * block->scale;
     const float largest = maximum(weights + first, end - first);
     float lanes[PHALANX_LANES] = {0};
     for (size_t j = first; j < end; j++) {
@@ -154,7 +155,7 @@ static void attention_query(float *state, const float *query, const phalanx_atte
     }
     for (size_t d = 0; d < stride; d++) {
         float sum = 0.0f;
-        for (size_t j = first; j < end; j++) sum = __builtin_fmaf(weights[j], block->values[j * stride + d], sum);
+        for (size_t j = first; j < end; j++) sum = __builtin_fmaf(weights[j], values[j * stride + d], sum);
         state[d] = sum;
     }
     state[stride] = largest;

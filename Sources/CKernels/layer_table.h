@@ -21,8 +21,10 @@ typedef struct phalanx_attention_block {
     size_t state_stride;
     const float *queries;   // stride apart
     size_t query_count;
-    const float *keys;      // stride apart, as values are
-    const float *values;
+    const void *keys;       // stride apart, as values are: floats, or halves
+    const void *values;
+    const uint8_t *ahead_keys; // what will be read next, of the same size, to be fetched meanwhile; or NULL
+    const uint8_t *ahead_values;
     size_t stride;
     size_t first, end;
     float scale;
@@ -46,6 +48,8 @@ typedef struct phalanx_layer_table {
     // first ..< end of it, at least one. Writes a state for each query: stride weighted sums of values, then the maximum,
     // then the sum of weights. Rows of the block that are not seen may hold anything.
     void (*attention_block)(const phalanx_attention_block *block);
+    // The same of keys and values in half precision, read as they lie in their page; NULL where that is no gain.
+    void (*attention_block_half)(const phalanx_attention_block *block);
     // Merges a later state into an earlier one; a state whose sum of weights is zero is empty.
     void (*attention_merge)(float *into, const float *from, size_t stride);
 } phalanx_layer_table;
