@@ -51,7 +51,7 @@ extension Checkpoint {
     }
 
     /// The files beside the weights that change what the model answers.
-    private static let describingFiles = [
+    static let describingFiles = [
         "config.json", "generation_config.json", "tokenizer.json", "tokenizer.model", "tokenizer_config.json",
         "added_tokens.json", "special_tokens_map.json", "chat_template.jinja",
     ]

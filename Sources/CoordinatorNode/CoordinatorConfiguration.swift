@@ -29,6 +29,8 @@ public struct CoordinatorConfiguration: Sendable {
     public var silenceMilliseconds: Int
     /// After this long without a plan that works, waiting requests end with an error.
     public var outageMilliseconds: Int
+    /// Where the checkpoint's fingerprint is remembered; nil computes it at every start.
+    public var cacheDirectory: String?
     /// Tell the workers to end when the coordinator ends.
     public var dismissesWorkers = true
 

@@ -29,7 +29,7 @@ struct ServedModel: Sendable {
         let encoded = definition.encoded()
         var hash = ContentHash()
         hash.update(encoded)
-        let fingerprint = try checkpoint.fingerprint()
+        let fingerprint = try checkpoint.fingerprint(rememberedIn: configuration.cacheDirectory)
         self.model = model
         modelPath = configuration.modelPath
         tokenizerDefinition = encoded

@@ -40,7 +40,7 @@ actor StageHost {
     func load(progress report: @Sendable (LoadProgress) -> Void) throws -> Loaded {
         let path = configuration.modelPath ?? assignment.modelPath
         let checkpoint = try openCheckpoint(path)
-        let fingerprint = try checkpoint.fingerprint()
+        let fingerprint = try checkpoint.fingerprint(rememberedIn: configuration.cache?.settings.directory)
         guard fingerprint == assignment.modelFingerprint else {
             throw WorkerError(
                 "\(path) is not the checkpoint that the coordinator serves (its hash is \(fingerprint.prefix(16)), the "

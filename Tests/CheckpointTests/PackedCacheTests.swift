@@ -172,6 +172,35 @@ import Testing
         #expect(try fixture.load(fixture.cache()).bytes == changed.bytes)
     }
 
+    @Test func `a fingerprint is remembered while the files are the same`() throws {
+        let fixture = try PackedFixture()
+        let real = try Checkpoint.open(fixture.modelPath).fingerprint()
+        let folder = fixture.cachePath + "/fingerprints"
+        func remembered() throws -> String {
+            try Checkpoint.open(fixture.modelPath).fingerprint(rememberedIn: fixture.cachePath)
+        }
+        #expect(try remembered() == real)
+        let name = try #require(Folder.names(in: folder).first)
+        let file = URL(fileURLWithPath: folder + "/" + name)
+        let text = try Data(contentsOf: file)
+        // Damaged or cut off, it is not believed, and mended.
+        for place in [0, 63, 64, 100, text.count - 1] {
+            var damaged = text
+            damaged[place] = damaged[place] == 0x30 ? 0x31 : 0x30
+            try damaged.write(to: file)
+            #expect(try remembered() == real)
+            #expect(try Data(contentsOf: file) == text, "byte \(place)")
+        }
+        try Data().write(to: file)
+        #expect(try remembered() == real)
+        // Another model at the same place.
+        let other = try PackedFixture(seed: 1, directory: fixture.directory)
+        #expect(try remembered() == Checkpoint.open(other.modelPath).fingerprint() && remembered() != real)
+        // Nowhere to remember it.
+        #expect(
+            try Checkpoint.open(fixture.modelPath).fingerprint(rememberedIn: "/dev/null/cache") == remembered())
+    }
+
     @Test func `what a killed writer left is cleared away, what a living one writes is not`() throws {
         let fixture = try PackedFixture()
         _ = try fixture.load(fixture.cache(), parts: [.embedding])

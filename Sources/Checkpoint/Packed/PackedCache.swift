@@ -36,7 +36,7 @@ public final class PackedCache: Sendable {
         case leftInPlace(reason: String)
     }
 
-    let settings: Settings
+    public let settings: Settings
     let report: @Sendable (Event) -> Void
     let writer: PackedWriter
     private let diskSpace: @Sendable (_ path: String) throws(HostError) -> DiskSpace

@@ -16,6 +16,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var model: ModelOptions
+    @OptionGroup var caching: CoordinatorCacheOptions
 
     @Option(help: "The address to listen on for workers and gateways.")
     var bind = "127.0.0.1"
@@ -56,6 +57,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
         var configuration = try model.coordinatorConfiguration(host: bind, port: port, workerCount: workers)
         // They join again when the coordinator comes back.
         configuration.dismissesWorkers = false
+        configuration.cacheDirectory = caching.directory
         let coordinator = try Coordinator(
             configuration: configuration, transport: TCPTransport(logger: logs.logger("phalanx.transport")),
             logger: logs.logger("phalanx.coordinator"))

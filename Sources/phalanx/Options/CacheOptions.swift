@@ -68,10 +68,29 @@ struct CacheOptions: ParsableArguments {
     }
 
     /// By the XDG base directory specification, which has relative paths ignored.
-    private static var defaultDirectory: String? {
+    static var defaultDirectory: String? {
         let environment = ProcessInfo.processInfo.environment
         if let cache = environment["XDG_CACHE_HOME"], cache.hasPrefix("/") { return cache + "/phalanx" }
         guard let home = environment["HOME"], home.hasPrefix("/") else { return nil }
         return home + "/.cache/phalanx"
     }
+}
+
+/// Where a coordinator, which has no weights, remembers what it found out about the checkpoint.
+struct CoordinatorCacheOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Where the model's fingerprint is remembered, so that the next start is quick (default: "
+                + "$XDG_CACHE_HOME/phalanx or ~/.cache/phalanx).",
+            valueName: "dir"))
+    var cacheDir: String?
+
+    @Flag(help: "Compute the fingerprint at every start and write nothing.")
+    var noCache = false
+
+    mutating func validate() throws {
+        if noCache, cacheDir != nil { throw ValidationError("Give either --cache-dir or --no-cache.") }
+    }
+
+    var directory: String? { noCache ? nil : cacheDir ?? CacheOptions.defaultDirectory }
 }

@@ -1,3 +1,4 @@
+import Checkpoint
 import CoordinatorNode
 import Foundation
 import Host
@@ -18,8 +19,9 @@ final class LocalCluster: Sendable {
         model: ModelOptions, workerCount: Int, resources: ResourceOptions, caching: CacheOptions,
         coordinatorPort: Int = 0, logs: LogOptions
     ) async throws {
-        let configuration = try model.coordinatorConfiguration(
+        var configuration = try model.coordinatorConfiguration(
             host: "127.0.0.1", port: coordinatorPort, workerCount: workerCount)
+        configuration.cacheDirectory = caching.settings?.directory
         let transport = TCPTransport(logger: logs.logger("phalanx.transport"))
         let coordinator = try Coordinator(
             configuration: configuration, transport: transport, logger: logs.logger("phalanx.coordinator"))
