@@ -13,7 +13,7 @@ public final class PackedModelCache: Sendable {
     private let mapped = Mutex<[HugeBuffer]>([])
 
     private struct State {
-        /// Why nothing is written any more.
+        /// Whether nothing is written any more.
         var isFull = false
         /// Files that were found unfit: written again although they are there.
         var unfit: Set<PackedPart> = []
