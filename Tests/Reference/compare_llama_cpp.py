@@ -23,6 +23,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -210,7 +211,13 @@ def run(command, environment=None):
     own = os.times()
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})})
-    output, errors = process.communicate()
+    try:
+        output, errors = process.communicate()
+    finally:
+        # Whatever interrupts this script ends its child, too.
+        if process.poll() is None:
+            process.kill()
+            process.wait()
     if process.returncode != 0:
         raise Failure(f"{' '.join(command)} ended with {process.returncode}:\n{errors[-2000:]}")
     later_total, later_busy = processor_seconds()
@@ -290,10 +297,14 @@ class Comparison:
             sides = ["theirs", "ours"] if attempt % 2 == 0 else ["ours", "theirs"]
             entry = {}
             for side in sides:
+                if side == "theirs" and not commands:
+                    continue
+                say(f"{row.name}, round {len(kept) + 1} of {self.options.rounds}: running "
+                    + ("phalanx" if side == "ours" else commands[0][0]))
                 if side == "ours":
                     entry[side] = run_ours(
                         row, self.options.phalanx, model, self.options.threads, self.options.phalanx_arguments)
-                elif commands:
+                else:
                     samples = [
                         run_theirs(command, self.tools, row.build, model, self.options.threads) for command in commands
                     ]
@@ -458,6 +469,7 @@ def main():
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         main()
     except Failure as failure:
