@@ -6,8 +6,8 @@ import Phi
 
 /// Measures a model in this process: loading, prefill, and decoding with static batches.
 public enum ModelBench {
-    /// How long writing packed weights may take before measuring begins all the same.
-    private static let longestWriteSeconds = 600.0
+    /// How long packed weights may take to be written, or moved into huge pages, before measuring begins all the same.
+    private static let longestWaitSeconds = 600.0
 
     /// Runs everything that the plan asks for, on the calling thread and `plan.threadCount - 1` others.
     ///
@@ -28,15 +28,17 @@ public enum ModelBench {
         let pool = try ComputePool(threadCount: plan.threadCount)
 
         var loaded: StageModel?
+        var packed: PackedModelCache?
         let loadSeconds = try Measurement.time {
             guard let layers = LayerRange(first: 0, end: checkpoint.configuration.layerCount) else { return }
-            let packed = try cache?.model(checkpoint.fingerprint())
+            packed = try cache?.model(checkpoint.fingerprint())
             loaded = try StageModel.load(checkpoint, layers: layers, pool: pool, cache: packed) {
                 progress("loading", $0.fraction)
             }
         }
-        progress("writing the cache", 0)
-        cache?.finishWriting(withinSeconds: Self.longestWriteSeconds)
+        progress("settling the weights", 0)
+        packed?.finishMoving(withinSeconds: Self.longestWaitSeconds)
+        cache?.finishWriting(withinSeconds: Self.longestWaitSeconds)
         guard let model = loaded else { throw BenchError("\(checkpoint.path): the model has no layers") }
 
         progress("measuring the machine", 0)

@@ -1,3 +1,4 @@
+import Dispatch
 public import Host
 import Kernels
 import Synchronization
@@ -11,6 +12,8 @@ public final class PackedModelCache: Sendable {
     private let state = Mutex(State())
     /// Parts that are computed with where they lie in their files.
     private let mapped = Mutex<[HugeBuffer]>([])
+    /// Entered while they are moved.
+    private let moving = DispatchGroup()
 
     private struct State {
         /// Whether nothing is written any more.
@@ -98,7 +101,16 @@ public final class PackedModelCache: Sendable {
     /// Copies what was taken in place into huge pages, in the background, while it is computed with.
     public func startMoving() {
         guard mapped.withLock({ !$0.isEmpty }) else { return }
-        BackgroundThread.start("weights to memory", givesWay: false) { self.moveAll() }
+        moving.enter()
+        BackgroundThread.start("weights to memory", givesWay: false) {
+            self.moveAll()
+            self.moving.leave()
+        }
+    }
+
+    /// Waits until everything is in huge pages, but not longer than some seconds: for a process that measures.
+    public func finishMoving(withinSeconds seconds: Double) {
+        _ = moving.wait(timeout: .now() + seconds)
     }
 
     private func moveAll() {
