@@ -40,8 +40,9 @@ public struct CliffBench: Sendable {
         }
     }
 
-    /// Rounds over all row counts; the fastest of each counts, so that one busy moment does no harm.
-    private static let roundCount = 10
+    /// Rounds over all row counts, and products of a row count in each; the fastest counts.
+    private static let roundCount = 20
+    private static let productCount = 10
 
     /// Measures the products of one format with 1 to `maxRowCount` rows; weights come from memory.
     ///
@@ -62,19 +63,18 @@ public struct CliffBench: Sendable {
                 pool: pool)
             for isa in plan.isas {
                 try isa.use()
-                // Several matrices in a row, so that the clock's grain does not matter.
-                let productCount = min(weights.matrices.count, 16)
                 var best = [Double](repeating: .infinity, count: maxRowCount)
                 for round in 0..<Self.roundCount {
                     progress("\(format) with \(isa)", Double(round) / Double(Self.roundCount))
                     for rowCount in 1...maxRowCount {
-                        let seconds = Measurement.time {
-                            for _ in 0..<productCount { weights.multiply(rowCount: rowCount) }
+                        // Each product for itself: the shorter what is timed, the less a busy neighbour spoils.
+                        for _ in 0..<Self.productCount {
+                            let seconds = Measurement.time { weights.multiply(rowCount: rowCount) }
+                            best[rowCount - 1] = min(best[rowCount - 1], seconds)
                         }
-                        best[rowCount - 1] = min(best[rowCount - 1], seconds)
                     }
                 }
-                let speeds = best.enumerated().map { Double(($0.offset + 1) * productCount) / $0.element }
+                let speeds = best.enumerated().map { Double($0.offset + 1) / $0.element }
                 try report(
                     Result(
                         format: format.rawValue, isa: isa.rawValue, threads: plan.threadCount, rowsPerSecond: speeds))
