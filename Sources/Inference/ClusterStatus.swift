@@ -21,16 +21,17 @@ public struct WorkerStatus: Hashable, Sendable, Codable {
     public var load: LoadProgress?
     /// Rows that the worker computes per second of compute, since it began to serve.
     public var tokensPerSecond: Double
-    /// Fraction of the time since it began to serve that it computed.
+    /// Fraction of its latest seconds of service that it computed.
     public var busyFraction: Double
+    /// Fraction of the same seconds that it waited while sequences were running: bubbles of the pipeline.
+    public var bubbleFraction: Double
     /// What is wrong, when something is.
     public var detail: String?
 
     public init(
         id: NodeID, address: String, processID: Int, state: State, layers: LayerRange?, threadCount: Int,
         memoryLimitByteCount: Int, memoryByteCount: Int, loadedFraction: Double, load: LoadProgress? = nil,
-        tokensPerSecond: Double,
-        busyFraction: Double, detail: String?
+        tokensPerSecond: Double, busyFraction: Double, bubbleFraction: Double = 0, detail: String?
     ) {
         self.id = id
         self.address = address
@@ -44,6 +45,7 @@ public struct WorkerStatus: Hashable, Sendable, Codable {
         self.load = load
         self.tokensPerSecond = tokensPerSecond
         self.busyFraction = busyFraction
+        self.bubbleFraction = bubbleFraction
         self.detail = detail
     }
 }

@@ -135,10 +135,12 @@ public struct Heartbeat: Hashable, Sendable {
     public let busyMicroseconds: UInt64
     /// Whether the connection to the next stage stands (true for the last stage).
     public let nextLinkUp: Bool
+    /// What the stage did with its latest seconds of service.
+    public let recent: StageActivity
 
     public init(
         epoch: Epoch, finishedStepCount: UInt64, layer: Int?, computedRowCount: UInt64, busyMicroseconds: UInt64,
-        nextLinkUp: Bool
+        nextLinkUp: Bool, recent: StageActivity = .none
     ) {
         self.epoch = epoch
         self.finishedStepCount = finishedStepCount
@@ -146,6 +148,7 @@ public struct Heartbeat: Hashable, Sendable {
         self.computedRowCount = computedRowCount
         self.busyMicroseconds = busyMicroseconds
         self.nextLinkUp = nextLinkUp
+        self.recent = recent
     }
 }
 

@@ -6,6 +6,7 @@ extension ClusterStatus {
         var table = Table([
             ("WORKER", .left), ("ADDRESS", .left), ("PID", .right), ("STATE", .left), ("LAYERS", .left),
             ("THREADS", .right), ("MEMORY", .right), ("LIMIT", .right), ("TOKENS/S", .right), ("BUSY", .right),
+            ("BUBBLES", .right),
         ])
         for worker in workers {
             table.add([
@@ -14,6 +15,7 @@ extension ClusterStatus {
                 ByteCount.text(worker.memoryByteCount), ByteCount.text(worker.memoryLimitByteCount),
                 Number.text(worker.tokensPerSecond, fractionDigits: 1),
                 Number.text(worker.busyFraction * 100, fractionDigits: 1) + "%",
+                Number.text(worker.bubbleFraction * 100, fractionDigits: 1) + "%",
             ])
         }
         var lines = [

@@ -107,6 +107,7 @@ extension WorkerStatus {
             tokensPerSecond: try WireReader.finite(
                 unsafe message.tokens_per_second, "WorkerStatus.tokens_per_second"),
             busyFraction: try WireReader.finite(unsafe message.busy_fraction, "WorkerStatus.busy_fraction"),
+            bubbleFraction: try WireReader.finite(unsafe message.bubble_fraction, "WorkerStatus.bubble_fraction"),
             detail: try unsafe WireReader.text(message.detail, "WorkerStatus.detail"))
     }
 }
@@ -184,6 +185,7 @@ extension WireArena {
         if let load = worker.load { unsafe message.pointee.load = unsafe loadState(load) }
         unsafe message.pointee.tokens_per_second = worker.tokensPerSecond
         unsafe message.pointee.busy_fraction = worker.busyFraction
+        unsafe message.pointee.bubble_fraction = worker.bubbleFraction
         unsafe message.pointee.detail = unsafe optionalText(worker.detail)
         return unsafe message
     }

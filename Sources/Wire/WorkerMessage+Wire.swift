@@ -111,6 +111,9 @@ extension WireArena {
         unsafe message.pointee.computed_row_count = beat.computedRowCount
         unsafe message.pointee.busy_microseconds = beat.busyMicroseconds
         unsafe message.pointee.next_link_up = beat.nextLinkUp ? 1 : 0
+        unsafe message.pointee.recent_microseconds = beat.recent.windowMicroseconds
+        unsafe message.pointee.recent_busy_microseconds = beat.recent.busyMicroseconds
+        unsafe message.pointee.recent_bubble_microseconds = beat.recent.bubbleMicroseconds
         return unsafe message
     }
 }
@@ -140,6 +143,10 @@ extension Heartbeat {
             finishedStepCount: unsafe message.finished_step_count,
             layer: try unsafe WireReader.count(message.layer, 0...WireLimits.layerCount, "Heartbeat.layer"),
             computedRowCount: unsafe message.computed_row_count, busyMicroseconds: unsafe message.busy_microseconds,
-            nextLinkUp: unsafe message.next_link_up != 0)
+            nextLinkUp: unsafe message.next_link_up != 0,
+            recent: StageActivity(
+                windowMicroseconds: unsafe message.recent_microseconds,
+                busyMicroseconds: unsafe message.recent_busy_microseconds,
+                bubbleMicroseconds: unsafe message.recent_bubble_microseconds))
     }
 }

@@ -85,6 +85,7 @@ final class ActiveStage: Sendable {
     private func carryOut(on host: StageHost) async throws {
         let memoryByteCount = try await load(host)
         try await openLink()
+        progress.beginServing()
         await report(.ready(epoch: assignment.epoch, memoryByteCount: memoryByteCount))
         logger.info(
             "Serving",

@@ -87,9 +87,11 @@ actor StageHost {
         guard let runner else { throw WorkerError("a step came before the layers were loaded") }
         let step = activation.step
         let progress = progress
+        // A step that only retires sequences is over at once and no sign of work.
+        if !step.slices.isEmpty { progress.begin(step) }
         let began = ContinuousClock.now
         let output = try runner.run(step, rows: activation.rows) { progress.enter(layer: $0) }
-        progress.finishStep(rowCount: step.rowCount, busy: ContinuousClock.now - began)
+        progress.finish(step, busy: ContinuousClock.now - began)
         return switch output {
         case .rows(let rows): .activation(Activation(step: step, rows: rows))
         case .result(let result): .result(result)

@@ -11,20 +11,52 @@ final class StageProgress: Sendable {
         var layer: Int?
     }
 
-    private let counts = Mutex(Counts())
+    private struct State {
+        var counts = Counts()
+        var activity: ActivityWindow?
+    }
 
-    var current: Counts { counts.withLock { $0 } }
+    private let state = Mutex(State())
+    private let began = ContinuousClock.now
 
-    func enter(layer: Int) { counts.withLock { $0.layer = layer } }
+    var current: Counts { state.withLock { $0.counts } }
 
-    func finishStep(rowCount: Int, busy: Duration) {
-        let (seconds, attoseconds) = busy.components
-        let microseconds = UInt64(max(0, seconds)) * 1_000_000 + UInt64(max(0, attoseconds)) / 1_000_000_000_000
-        counts.withLock {
-            $0.finishedStepCount += 1
-            $0.computedRowCount += UInt64(rowCount)
-            $0.busyMicroseconds += microseconds
-            $0.layer = nil
+    /// The latest seconds of service.
+    var recent: StageActivity {
+        let now = now
+        return state.withLock { $0.activity?.activity(now: now) ?? .none }
+    }
+
+    /// From now on idle time counts.
+    func beginServing() {
+        let now = now
+        state.withLock { $0.activity = ActivityWindow(now: now) }
+    }
+
+    func enter(layer: Int) { state.withLock { $0.counts.layer = layer } }
+
+    func begin(_ step: Step) {
+        let now = now
+        let continues = step.continuesSequences
+        state.withLock { $0.activity?.beginStep(continuesSequences: continues, now: now) }
+    }
+
+    func finish(_ step: Step, busy: Duration) {
+        let now = now
+        state.withLock {
+            $0.counts.finishedStepCount += 1
+            $0.counts.computedRowCount += UInt64(step.rowCount)
+            $0.counts.busyMicroseconds += Self.microseconds(busy)
+            $0.counts.layer = nil
+            $0.activity?.finishStep(now: now)
         }
+    }
+
+    /// Microseconds since the assignment came.
+    private var now: UInt64 { Self.microseconds(ContinuousClock.now - began) }
+
+    private static func microseconds(_ duration: Duration) -> UInt64 {
+        let (seconds, attoseconds) = duration.components
+        return UInt64(max(0, seconds)) * 1_000_000 + UInt64(max(0, attoseconds)) / 1_000_000_000_000
     }
 }

@@ -159,7 +159,7 @@ public actor Worker {
         return Heartbeat(
             epoch: stage.assignment.epoch, finishedStepCount: counts.finishedStepCount, layer: counts.layer,
             computedRowCount: counts.computedRowCount, busyMicroseconds: counts.busyMicroseconds,
-            nextLinkUp: await stage.isNextLinkUp)
+            nextLinkUp: await stage.isNextLinkUp, recent: stage.progress.recent)
     }
 
     // MARK: The stage

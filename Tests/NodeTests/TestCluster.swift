@@ -15,6 +15,7 @@ struct TestCluster {
     var kvType = KVType.f16
     var contextLength: Int?
     var memoryByteCount = 1 << 30
+    var heartbeatMilliseconds = 500
 
     struct Failure: Error, CustomStringConvertible {
         let description: String
@@ -36,7 +37,8 @@ struct TestCluster {
             configuration: CoordinatorConfiguration(
                 modelPath: modelPath, modelAlias: "test", contextLength: contextLength, kvType: kvType,
                 chunkRowCount: chunkRowCount, split: split, bindHost: "coordinator", bindPort: 1,
-                minimumWorkerCount: workerCount, heartbeatMilliseconds: 500, silenceMilliseconds: 30000),
+                minimumWorkerCount: workerCount, heartbeatMilliseconds: heartbeatMilliseconds,
+                silenceMilliseconds: 30000),
             transport: transport, logger: logger)
         _ = try await coordinator.start()
         let serving = Task { try await coordinator.run() }

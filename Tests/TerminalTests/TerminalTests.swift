@@ -56,7 +56,8 @@ import Testing
                     WorkerStatus(
                         id: NodeID("worker-\(index)"), address: "", processID: 0, state: .loading,
                         layers: LayerRange(first: index, end: index + 1), threadCount: 1, memoryLimitByteCount: 0,
-                        memoryByteCount: 0, loadedFraction: load.1, load: load.0, tokensPerSecond: 0, busyFraction: 0,
+                        memoryByteCount: 0, loadedFraction: load.1, load: load.0, tokensPerSecond: 0, busyFraction: 0.5,
+                        bubbleFraction: 0.125,
                         detail: nil)
                 },
                 runningRequestCount: 0, waitingRequestCount: 0, completedRequestCount: 0, generatedTokenCount: 0,
@@ -74,5 +75,7 @@ import Testing
         let one = bar.line(for: status([(load(.readingCache, 700), 0.7), (nil, 1)]), nowSeconds: 1)
         #expect(one.label == "reading 2 layers from the cache for 2 workers" && one.fraction == 0.85)
         #expect(status([(load(.readingCache, 700), 0.7)]).table().contains("reading cache 70%"))
+        let lines = both.table().split(separator: "\n")
+        #expect(lines.contains { $0.hasSuffix(" BUSY  BUBBLES") } && lines.last?.hasSuffix(" 50.0%    12.5%") == true)
     }
 }

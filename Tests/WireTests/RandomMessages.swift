@@ -118,7 +118,9 @@ struct RandomMessages {
             .heartbeat(
                 Heartbeat(
                     epoch: epoch(), finishedStepCount: uint64(), layer: optional { $0.number(100) },
-                    computedRowCount: uint64(), busyMicroseconds: uint64(), nextLinkUp: flag()))
+                    computedRowCount: uint64(), busyMicroseconds: uint64(), nextLinkUp: flag(),
+                    recent: StageActivity(
+                        windowMicroseconds: uint64(), busyMicroseconds: uint64(), bubbleMicroseconds: uint64())))
         default: .goodbye(reason: text())
         }
     }
@@ -172,6 +174,7 @@ struct RandomMessages {
                     memoryLimitByteCount: random.number(1 << 50), memoryByteCount: random.number(1 << 50),
                     loadedFraction: random.double(), load: random.optional { $0.load() },
                     tokensPerSecond: random.double(), busyFraction: random.double(),
+                    bubbleFraction: random.double(),
                     detail: random.optional { $0.text(300) })
             },
             runningRequestCount: number(1 << 40), waitingRequestCount: number(1 << 40),

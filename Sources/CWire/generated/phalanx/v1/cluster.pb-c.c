@@ -913,7 +913,7 @@ const ProtobufCMessageDescriptor phalanx__v1__failed__descriptor =
   (ProtobufCMessageInit) phalanx__v1__failed__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__heartbeat__field_descriptors[6] =
+static const ProtobufCFieldDescriptor phalanx__v1__heartbeat__field_descriptors[9] =
 {
   {
     "epoch",
@@ -987,6 +987,42 @@ static const ProtobufCFieldDescriptor phalanx__v1__heartbeat__field_descriptors[
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "recent_microseconds",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__Heartbeat, recent_microseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "recent_busy_microseconds",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__Heartbeat, recent_busy_microseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "recent_bubble_microseconds",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__Heartbeat, recent_bubble_microseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__heartbeat__field_indices_by_name[] = {
   4,   /* field[4] = busy_microseconds */
@@ -995,11 +1031,14 @@ static const unsigned phalanx__v1__heartbeat__field_indices_by_name[] = {
   1,   /* field[1] = finished_step_count */
   2,   /* field[2] = layer */
   5,   /* field[5] = next_link_up */
+  8,   /* field[8] = recent_bubble_microseconds */
+  7,   /* field[7] = recent_busy_microseconds */
+  6,   /* field[6] = recent_microseconds */
 };
 static const ProtobufCIntRange phalanx__v1__heartbeat__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__heartbeat__descriptor =
 {
@@ -1009,7 +1048,7 @@ const ProtobufCMessageDescriptor phalanx__v1__heartbeat__descriptor =
   "Phalanx__V1__Heartbeat",
   "phalanx.v1",
   sizeof(Phalanx__V1__Heartbeat),
-  6,
+  9,
   phalanx__v1__heartbeat__field_descriptors,
   phalanx__v1__heartbeat__field_indices_by_name,
   1,  phalanx__v1__heartbeat__number_ranges,

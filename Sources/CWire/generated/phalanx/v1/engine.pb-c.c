@@ -1168,7 +1168,7 @@ const ProtobufCMessageDescriptor phalanx__v1__model_description__descriptor =
   (ProtobufCMessageInit) phalanx__v1__model_description__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__worker_status__field_descriptors[13] =
+static const ProtobufCFieldDescriptor phalanx__v1__worker_status__field_descriptors[14] =
 {
   {
     "id",
@@ -1326,9 +1326,22 @@ static const ProtobufCFieldDescriptor phalanx__v1__worker_status__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "bubble_fraction",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__WorkerStatus, bubble_fraction),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__worker_status__field_indices_by_name[] = {
   1,   /* field[1] = address */
+  13,   /* field[13] = bubble_fraction */
   10,   /* field[10] = busy_fraction */
   11,   /* field[11] = detail */
   0,   /* field[0] = id */
@@ -1345,7 +1358,7 @@ static const unsigned phalanx__v1__worker_status__field_indices_by_name[] = {
 static const ProtobufCIntRange phalanx__v1__worker_status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 13 }
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__worker_status__descriptor =
 {
@@ -1355,7 +1368,7 @@ const ProtobufCMessageDescriptor phalanx__v1__worker_status__descriptor =
   "Phalanx__V1__WorkerStatus",
   "phalanx.v1",
   sizeof(Phalanx__V1__WorkerStatus),
-  13,
+  14,
   phalanx__v1__worker_status__field_descriptors,
   phalanx__v1__worker_status__field_indices_by_name,
   1,  phalanx__v1__worker_status__number_ranges,

@@ -118,10 +118,17 @@ struct  Phalanx__V1__Heartbeat
   uint64_t computed_row_count;
   uint64_t busy_microseconds;
   protobuf_c_boolean next_link_up;
+  /*
+   * The latest seconds of the stage's service: all, those in which it computed, and those in which it waited for the
+   * next step of sequences that were running. All 0 before it serves.
+   */
+  uint64_t recent_microseconds;
+  uint64_t recent_busy_microseconds;
+  uint64_t recent_bubble_microseconds;
 };
 #define PHALANX__V1__HEARTBEAT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__heartbeat__descriptor) \
-    , NULL, 0, NULL, 0, 0, 0 }
+    , NULL, 0, NULL, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Phalanx__V1__Goodbye

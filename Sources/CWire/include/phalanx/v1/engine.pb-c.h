@@ -168,10 +168,11 @@ struct  Phalanx__V1__WorkerStatus
    * Present while the worker loads.
    */
   Phalanx__V1__LoadState *load;
+  double bubble_fraction;
 };
 #define PHALANX__V1__WORKER_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__worker_status__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, PHALANX__V1__WORKER_STATE__WORKER_STATE_UNSPECIFIED, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, PHALANX__V1__WORKER_STATE__WORKER_STATE_UNSPECIFIED, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, 0 }
 
 
 struct  Phalanx__V1__ClusterStatus
