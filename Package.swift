@@ -100,7 +100,8 @@ let package = Package(
         .executableTarget(
             name: "phalanx",
             dependencies: [
-                "Bench", "Checkpoint", "CoordinatorClient", "CoordinatorNode", "Gateway", "Host", "Inference",
+                "Bench", "Checkpoint", "Cluster", "CoordinatorClient", "CoordinatorNode", "Gateway", "Host",
+                "Inference",
                 "Kernels", "Terminal", "Tokenization", "Transport", "WorkerNode", httpClient, nioCore, nioHTTP1,
                 logging, lifecycle, signals,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -72,11 +72,11 @@ public struct Membership: Sendable {
     }
 
     /// The workers for the status, in pipeline order, then those without layers in order of joining.
-    public func workerStatuses(now: Double) -> [WorkerStatus] {
+    public func workerStatuses() -> [WorkerStatus] {
         let stages = placement?.stages ?? []
-        let staged = stages.compactMap { stage in workers[stage.node]?.status(layers: stage.layers, now: now) }
+        let staged = stages.compactMap { stage in workers[stage.node]?.status(layers: stage.layers) }
         let used = Set(stages.map(\.node))
-        let others = inOrder.filter { !used.contains($0.hello.node) }.map { $0.status(layers: nil, now: now) }
+        let others = inOrder.filter { !used.contains($0.hello.node) }.map { $0.status(layers: nil) }
         return staged + others
     }
 
@@ -230,13 +230,14 @@ public struct Membership: Sendable {
     }
 
     private func plan(_ capacities: [WorkerCapacity]) throws(PlacementError) -> Placement {
+        let load = StepLoad.typical(pageCount: configuration.pageCount)
         guard let layerCounts = configuration.layerCounts, layerCounts.count <= capacities.count || !hasPlanned else {
             return try PlacementPlanner.plan(
-                workers: capacities, model: configuration.model, pageCount: configuration.pageCount)
+                workers: capacities, model: configuration.model, pageCount: configuration.pageCount, load: load)
         }
         return try PlacementPlanner.plan(
             workers: capacities, model: configuration.model, pageCount: configuration.pageCount,
-            layerCounts: layerCounts)
+            layerCounts: layerCounts, load: load)
     }
 
     private mutating func begin(_ placement: Placement, now: Double) {

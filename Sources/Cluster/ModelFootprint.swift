@@ -1,20 +1,5 @@
 public import Inference
 
-/// What a worker offers to the pipeline.
-public struct WorkerCapacity: Hashable, Sendable {
-    public let node: NodeID
-    /// The most bytes for weights and KV pages.
-    public let memoryByteCount: Int
-    /// Bytes of weights that it computes with per second.
-    public let bytesPerSecond: Double
-
-    public init(node: NodeID, memoryByteCount: Int, bytesPerSecond: Double) {
-        self.node = node
-        self.memoryByteCount = memoryByteCount
-        self.bytesPerSecond = bytesPerSecond
-    }
-}
-
 /// What a model costs, layer by layer.
 public struct ModelFootprint: Hashable, Sendable {
     /// Bytes of the weights of each decoder layer.
@@ -29,22 +14,34 @@ public struct ModelFootprint: Hashable, Sendable {
     public let kvBytesPerPagePerLayer: Int
     /// Bytes that every stage needs besides: rows in flight, scratch.
     public let workspaceByteCount: Int
+    /// Multiply-adds of a row with the weights of one layer; attention apart.
+    public let layerMultiplyAddCount: Int
+    /// Multiply-adds of a row with the head.
+    public let headMultiplyAddCount: Int
+    /// Bytes of a row of hidden state on its way to the next stage.
+    public let rowByteCount: Int
 
     /// All byte counts are at least 0, and there is at least one layer.
     public init(
         layerByteCounts: [Int], embeddingByteCount: Int, headByteCount: Int, headIsEmbedding: Bool = false,
-        kvBytesPerPagePerLayer: Int, workspaceByteCount: Int = 0
+        kvBytesPerPagePerLayer: Int, workspaceByteCount: Int = 0, layerMultiplyAddCount: Int = 0,
+        headMultiplyAddCount: Int = 0, rowByteCount: Int = 0
     ) {
         precondition(!layerByteCounts.isEmpty, "a model has layers")
         precondition(
-            (layerByteCounts + [embeddingByteCount, headByteCount, kvBytesPerPagePerLayer, workspaceByteCount])
-                .allSatisfy { $0 >= 0 }, "a byte count is not negative")
+            (layerByteCounts + [
+                embeddingByteCount, headByteCount, kvBytesPerPagePerLayer, workspaceByteCount, layerMultiplyAddCount,
+                headMultiplyAddCount, rowByteCount,
+            ]).allSatisfy { $0 >= 0 }, "a count is not negative")
         self.layerByteCounts = layerByteCounts
         self.embeddingByteCount = embeddingByteCount
         self.headByteCount = headByteCount
         self.headIsEmbedding = headIsEmbedding
         self.kvBytesPerPagePerLayer = kvBytesPerPagePerLayer
         self.workspaceByteCount = workspaceByteCount
+        self.layerMultiplyAddCount = layerMultiplyAddCount
+        self.headMultiplyAddCount = headMultiplyAddCount
+        self.rowByteCount = rowByteCount
     }
 
     public var layerCount: Int { layerByteCounts.count }
@@ -69,11 +66,5 @@ public struct ModelFootprint: Hashable, Sendable {
     /// Everything that a stage with these layers needs.
     public func memoryByteCount(of layers: LayerRange, pageCount: Int) -> Int {
         weightByteCount(of: layers) + kvByteCount(of: layers, pageCount: pageCount) + workspaceByteCount
-    }
-
-    /// Bytes of weights that are read for a token: embedding rows are looked up, not multiplied.
-    public func computedByteCount(of layers: LayerRange) -> Int {
-        let count = layerByteCounts[layers.first..<layers.end].reduce(0, +)
-        return layers.end == layerCount ? count + headByteCount : count
     }
 }

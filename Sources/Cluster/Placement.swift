@@ -6,7 +6,7 @@ public struct StagePlacement: Hashable, Sendable {
     public let layers: LayerRange
     public let weightByteCount: Int
     public let kvByteCount: Int
-    /// Time for the weights of one token, from the worker's speed.
+    /// Time for the step that the placement was made for, from the worker's speed.
     public let predictedSeconds: Double
 
     public init(node: NodeID, layers: LayerRange, weightByteCount: Int, kvByteCount: Int, predictedSeconds: Double) {

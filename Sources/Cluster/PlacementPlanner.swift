@@ -2,7 +2,8 @@ import Inference
 
 /// Splits a model's layers over workers so that the slowest stage is as fast as it can be.
 ///
-/// The search is exact for the given order of workers, and deterministic: the same input gives the same placement.
+/// The search is over all splits and all orders of the workers, exact but for large clusters of many different machines
+/// (see `PlacementProblem.solve`), and deterministic: the same input gives the same placement.
 public enum PlacementPlanner {
     /// Which workers get layers.
     public enum Usage: Hashable, Sendable {
@@ -13,27 +14,29 @@ public enum PlacementPlanner {
         case fastest
     }
 
-    /// Finds the split whose slowest stage (bytes / speed) is fastest, within every worker's memory; of equally fast
-    /// ones the most even.
+    /// Finds the split whose slowest stage is fastest for a step, within every worker's memory; of equally fast ones the
+    /// most even, and of equally even ones that which follows the given order.
+    ///
+    /// A link that is taken for longer than the slowest stage computes counts as the slowest stage.
     ///
     /// - Parameters:
-    ///   - workers: in the order in which they may follow each other in the pipeline.
     ///   - pageCount: KV pages that every layer shall have.
-    /// - Complexity: O(workers^2 x layers^2).
+    ///   - load: the step that the split is made for.
     public static func plan(
-        workers: [WorkerCapacity], model: ModelFootprint, pageCount: Int, usage: Usage = .asManyAsPossible
+        workers: [WorkerCapacity], model: ModelFootprint, pageCount: Int, usage: Usage = .asManyAsPossible,
+        links: ClusterLinks = ClusterLinks(), load: StepLoad = .decode(sequenceCount: 1, depth: 0)
     ) throws(PlacementError) -> Placement {
         try check(workers)
         precondition(pageCount >= 0, "a page count is not negative")
-        guard let split = search(workers, model, pageCount, usage) else {
-            throw doesNotFit(workers, model, pageCount)
-        }
-        return placement(split, workers, model, pageCount)
+        let problem = PlacementProblem(workers: workers, model: model, pageCount: pageCount, links: links, load: load)
+        guard let split = search(problem, usage) else { throw doesNotFit(workers, model, pageCount) }
+        return placement(split, problem, pageCount)
     }
 
     /// Takes a split as it is: so many layers for the first worker, so many for the second and so on.
     public static func plan(
-        workers: [WorkerCapacity], model: ModelFootprint, pageCount: Int, layerCounts: [Int]
+        workers: [WorkerCapacity], model: ModelFootprint, pageCount: Int, layerCounts: [Int],
+        load: StepLoad = .decode(sequenceCount: 1, depth: 0)
     ) throws(PlacementError) -> Placement {
         try check(workers)
         let text = layerCounts.map { "\($0)" }.joined(separator: ",")
@@ -49,7 +52,7 @@ public enum PlacementPlanner {
                 code: .wrongSplit,
                 message: "the split \(text) needs \(layerCounts.count) workers, there are \(workers.count)")
         }
-        var assigned: [Assigned] = []
+        var assigned: [PlacementProblem.Assigned] = []
         var first = 0
         for (worker, count) in layerCounts.enumerated() {
             guard let layers = LayerRange(first: first, end: first + count) else { continue }
@@ -61,28 +64,32 @@ public enum PlacementPlanner {
                         + "\(workers[worker].node) offers \(describeBytes(workers[worker].memoryByteCount)); choose "
                         + "another --split, a smaller --ctx-size, or give it more memory")
             }
-            assigned.append(Assigned(worker: worker, layers: layers))
+            assigned.append(PlacementProblem.Assigned(worker: worker, layers: layers))
             first += count
         }
-        return placement(assigned, workers, model, pageCount)
+        let problem = PlacementProblem(
+            workers: workers, model: model, pageCount: pageCount, links: ClusterLinks(), load: load)
+        return placement(assigned, problem, pageCount)
     }
 
     /// The largest page count that some placement can hold, or nil when not even the weights fit.
     public static func largestPageCount(workers: [WorkerCapacity], model: ModelFootprint) -> Int? {
-        guard (try? check(workers)) != nil, search(workers, model, 0, .fastest) != nil else { return nil }
+        func fits(_ pageCount: Int) -> Bool {
+            let problem = PlacementProblem(
+                workers: workers, model: model, pageCount: pageCount, links: ClusterLinks(),
+                load: .decode(sequenceCount: 1, depth: 0))
+            let solutions = problem.solve(.slowest)
+            return (1...problem.usedMaximum).contains { solutions.best(usedCount: $0) < .infinity }
+        }
+        guard (try? check(workers)) != nil, fits(0) else { return nil }
         guard model.kvBytesPerPagePerLayer > 0 else { return Int.max }
         var fitting = 0
         var tooMany = (workers.map(\.memoryByteCount).max() ?? 0) / model.kvBytesPerPagePerLayer + 1
         while tooMany - fitting > 1 {
             let middle = fitting + (tooMany - fitting) / 2
-            if search(workers, model, middle, .fastest) != nil { fitting = middle } else { tooMany = middle }
+            if fits(middle) { fitting = middle } else { tooMany = middle }
         }
         return fitting
-    }
-
-    struct Assigned {
-        let worker: Int
-        let layers: LayerRange
     }
 
     private static func check(_ workers: [WorkerCapacity]) throws(PlacementError) {
@@ -92,24 +99,20 @@ public enum PlacementPlanner {
         }
     }
 
-    private static func placement(
-        _ split: [Assigned], _ workers: [WorkerCapacity], _ model: ModelFootprint, _ pageCount: Int
+    static func placement(
+        _ split: [PlacementProblem.Assigned], _ problem: PlacementProblem, _ pageCount: Int
     ) -> Placement {
+        let (workers, model) = (problem.workers, problem.costs.model)
         let used = Set(split.map(\.worker))
         let stages = split.map { stage in
             StagePlacement(
                 node: workers[stage.worker].node, layers: stage.layers,
                 weightByteCount: model.weightByteCount(of: stage.layers),
                 kvByteCount: model.kvByteCount(of: stage.layers, pageCount: pageCount),
-                predictedSeconds: Double(model.computedByteCount(of: stage.layers)) / speed(workers[stage.worker]))
+                predictedSeconds: problem.costs.cost(of: workers[stage.worker], layers: stage.layers).seconds)
         }
         let spares = workers.indices.filter { !used.contains($0) }.map { workers[$0].node }
         return Placement(stages: stages, spares: spares, pageCount: pageCount)
-    }
-
-    /// A measurement that cannot be (zero, negative, NaN) counts as very slow.
-    static func speed(_ worker: WorkerCapacity) -> Double {
-        worker.bytesPerSecond.isFinite && worker.bytesPerSecond > 1 ? worker.bytesPerSecond : 1
     }
 
     private static func doesNotFit(

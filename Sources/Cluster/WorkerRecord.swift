@@ -37,16 +37,16 @@ struct WorkerRecord: Sendable {
 
     var address: NodeAddress { NodeAddress(node: hello.node, host: hello.host, port: hello.port) }
 
-    /// What people see; times in milliseconds.
-    func status(layers: LayerRange?, now: Double) -> WorkerStatus {
+    /// What people see.
+    func status(layers: LayerRange?) -> WorkerStatus {
         let busySeconds = Double(heartbeat?.busyMicroseconds ?? 0) / 1e6
         let rowCount = Double(heartbeat?.computedRowCount ?? 0)
-        let servingSeconds = servingSinceMilliseconds.map { max(0, now - $0) / 1000 } ?? 0
+        let recent = heartbeat?.recent ?? .none
         return WorkerStatus(
             id: hello.node, address: "\(hello.host):\(hello.port)", processID: hello.processID, state: state,
             layers: layers, threadCount: hello.threadCount, memoryLimitByteCount: hello.memoryByteCount,
             memoryByteCount: memoryByteCount, loadedFraction: loadedFraction, load: load,
             tokensPerSecond: busySeconds > 0 ? rowCount / busySeconds : 0,
-            busyFraction: servingSeconds > 0 ? min(1, busySeconds / servingSeconds) : 0, detail: detail)
+            busyFraction: recent.busyFraction, bubbleFraction: recent.bubbleFraction, detail: detail)
     }
 }

@@ -27,7 +27,7 @@ extension Coordinator: Engine {
         }
         return ClusterStatus(
             state: state, reason: reason, epoch: membership.epoch, model: model.description,
-            workers: membership.workerStatuses(now: now), runningRequestCount: scheduler.runningRequestCount,
+            workers: membership.workerStatuses(), runningRequestCount: scheduler.runningRequestCount,
             waitingRequestCount: scheduler.waitingRequestCount,
             completedRequestCount: scheduler.completedRequestCount,
             generatedTokenCount: scheduler.generatedTokenCount, uptimeSeconds: now / 1000)

@@ -62,7 +62,7 @@ public actor Coordinator {
     /// Why the first plan cannot be carried out; nil while there is hope.
     public var startFailure: String? {
         guard case .waiting(let reason) = membership.phase else { return nil }
-        let workers = membership.workerStatuses(now: now)
+        let workers = membership.workerStatuses()
         let isComplete = workers.count >= configuration.minimumWorkerCount
         return isComplete || workers.contains { $0.state == .failed } ? reason : nil
     }

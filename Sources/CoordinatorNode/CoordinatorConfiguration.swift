@@ -34,6 +34,9 @@ public struct CoordinatorConfiguration: Sendable {
     /// Tell the workers to end when the coordinator ends.
     public var dismissesWorkers = true
 
+    /// Contexts beyond this are only given on demand: their KV pages cost more memory than most requests need.
+    public static let defaultContextLimit = 16384
+
     public init(
         modelPath: String, modelAlias: String, contextLength: Int? = nil, kvType: KVType = .f16,
         chunkRowCount: Int = 256, split: [Int]? = nil, forcesLongRope: Bool = false, bindHost: String = "127.0.0.1",

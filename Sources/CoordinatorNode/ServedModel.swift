@@ -19,7 +19,8 @@ struct ServedModel: Sendable {
     init(configuration: CoordinatorConfiguration) throws {
         let checkpoint = try Checkpoint.open(configuration.modelPath)
         let model = checkpoint.configuration
-        let contextLength = configuration.contextLength ?? min(model.contextLength, Self.defaultContextLimit)
+        let contextLength =
+            configuration.contextLength ?? min(model.contextLength, CoordinatorConfiguration.defaultContextLimit)
         guard contextLength <= model.contextLength else {
             throw CoordinatorError(
                 "a context of \(contextLength) tokens was asked for, but \(configuration.modelPath) was trained for "
@@ -50,9 +51,6 @@ struct ServedModel: Sendable {
         return Set(named).union(definition.endOfSequenceIDs).sorted()
     }
 
-    /// Contexts beyond this are only given on demand: their KV pages cost more memory than most requests need.
-    private static let defaultContextLimit = 16384
-
     /// Pages for one sequence of the whole context. The last token of an answer is never computed.
     private var pageCount: Int { KVPage.count(holding: description.contextLength) }
 
@@ -74,22 +72,9 @@ struct ServedModel: Sendable {
             throw CoordinatorError(
                 "\(configuration.modelPath) holds a vocabulary but no weights; name a whole checkpoint with --model")
         }
-        let model = checkpoint.configuration
-        let kvByteCount =
-            2 * model.kvHeadCount * configuration.kvType.byteCount(headSize: model.headDimension) * KVPage.positionCount
-        // A row of every intermediate result, as float32 and once more as quantised activations.
-        let rowWidth =
-            4 * model.hiddenSize + model.qkvRowCount + 2 * model.queryWidth + 4 * model.feedForwardSize
-        let logitsByteCount = model.vocabularySize * 4 * 2
         return ModelFootprint(
-            layerByteCounts: (0..<model.layerCount).map { checkpoint.layerByteCount($0) },
-            embeddingByteCount: checkpoint.embeddingByteCount, headByteCount: checkpoint.headByteCount,
-            headIsEmbedding: checkpoint.configuration.tiedEmbeddings, kvBytesPerPagePerLayer: kvByteCount,
-            workspaceByteCount: rowWidth * 8 * configuration.chunkRowCount + logitsByteCount + processByteCount)
+            checkpoint, kvType: configuration.kvType, chunkRowCount: configuration.chunkRowCount)
     }
-
-    /// The program itself, its connections and the parts of the file that it reads.
-    private static let processByteCount = 48 << 20
 
     func schedulerConfiguration(_ configuration: CoordinatorConfiguration) -> SchedulerConfiguration {
         SchedulerConfiguration(

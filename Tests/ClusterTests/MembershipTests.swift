@@ -42,7 +42,9 @@ import Testing
         mutating func beat(_ number: UInt64) -> [ClusterDirective] {
             let beat = Heartbeat(
                 epoch: membership.epoch, finishedStepCount: 1, layer: nil, computedRowCount: 10,
-                busyMicroseconds: 500_000, nextLinkUp: true)
+                busyMicroseconds: 500_000, nextLinkUp: true,
+                recent: StageActivity(
+                    windowMicroseconds: 10_000_000, busyMicroseconds: 6_000_000, bubbleMicroseconds: 2_500_000))
             return handle(.message(ControlStreamID(number), .heartbeat(beat)))
         }
     }
@@ -112,9 +114,11 @@ import Testing
         #expect(serves(table.ready(1)) == nil, "once")
         table.now = 1000
         _ = table.beat(1)
-        let statuses = table.membership.workerStatuses(now: 1000)
+        let statuses = table.membership.workerStatuses()
         #expect(statuses.map(\.state) == [.ready, .ready])
-        #expect(statuses[0].tokensPerSecond == 20 && statuses[0].busyFraction == 0.5)
+        #expect(statuses[0].tokensPerSecond == 20 && statuses[0].busyFraction == 0.6)
+        #expect(statuses[0].bubbleFraction == 0.25)
+        #expect(statuses[1].busyFraction == 0 && statuses[1].bubbleFraction == 0, "it said nothing yet")
         #expect(statuses.map(\.layers) == [LayerRange(first: 0, end: 3), LayerRange(first: 3, end: 6)])
     }
 
@@ -154,7 +158,7 @@ import Testing
         _ = table.ready(1)
         let late = table.hello(2)
         #expect(assignments(late).isEmpty && !isSuspended(late))
-        #expect(table.membership.workerStatuses(now: 0).map(\.state) == [.ready, .joined])
+        #expect(table.membership.workerStatuses().map(\.state) == [.ready, .joined])
         let directives = table.handle(.disconnected(ControlStreamID(1), reason: "gone"))
         #expect(Set(assignments(directives).keys) == [2])
         let spare = table.hello(3)
@@ -217,7 +221,7 @@ import Testing
             return
         }
         #expect(reason.contains("no such file"))
-        let status = table.membership.workerStatuses(now: 0)[0]
+        let status = table.membership.workerStatuses()[0]
         #expect(status.state == .failed && status.detail == "no such file")
         #expect(assignments(table.hello(2, name: "w1")).count == 1, "joining anew is a new chance")
     }

@@ -41,7 +41,7 @@ import Testing
         #expect(counts(uneven) == [6, 2])
         let heavy = try PlacementPlanner.plan(
             workers: workers([100, 100]), model: model(layers: 8, head: 4000), pageCount: 1)
-        #expect(counts(heavy) == [6, 2])
+        #expect(counts(heavy) == [6, 2] && heavy.stages.map(\.predictedSeconds) == [60, 60])
     }
 
     @Test func `more workers than layers leave the slowest as spares`() throws {
@@ -129,54 +129,100 @@ import Testing
         #expect(error?.message.contains("w0") == true)
     }
 
-    @Test(arguments: 0..<60)
-    func `no other split has a faster slowest stage`(seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
-        let layerCount = Int.random(in: 1...7, using: &random)
+    @Test func `the order of the workers is chosen, too`() throws {
+        // Only the second worker has room for the embedding, and it is listed last.
+        let placement = try PlacementPlanner.plan(
+            workers: workers([100, 100], memory: [4000, 9000]), model: model(layers: 6, embedding: 5000), pageCount: 0)
+        #expect(placement.stages.map(\.node) == [NodeID("w1"), NodeID("w0")])
+        // The head goes to the fast one, which leaves it no fewer layers than before.
+        let head = try PlacementPlanner.plan(
+            workers: workers([300, 100]), model: model(layers: 4, head: 5000), pageCount: 0)
+        #expect(head.stages.map(\.node) == [NodeID("w1"), NodeID("w0")] && counts(head) == [2, 2])
+        // Of equal ones the given order.
+        let equal = try PlacementPlanner.plan(
+            workers: workers([100, 100, 100]), model: model(layers: 6), pageCount: 0)
+        #expect(equal.stages.map(\.node.rawValue) == ["w0", "w1", "w2"])
+    }
+
+    @Test func `a slow link is not put into the pipeline when there is a way around it`() throws {
         let model = ModelFootprint(
-            layerByteCounts: (0..<layerCount).map { _ in Int.random(in: 1...50, using: &random) },
-            embeddingByteCount: Int.random(in: 0...60, using: &random),
-            headByteCount: Int.random(in: 0...60, using: &random), headIsEmbedding: Bool.random(using: &random),
-            kvBytesPerPagePerLayer: Int.random(in: 0...5, using: &random))
-        let pageCount = Int.random(in: 0...5, using: &random)
-        let workers = (0..<Int.random(in: 1...5, using: &random)).map { index in
-            WorkerCapacity(
-                node: NodeID("w\(index)"), memoryByteCount: Int.random(in: 10...250, using: &random),
-                bytesPerSecond: Double(Int.random(in: 2...9, using: &random)))
+            layerByteCounts: Array(repeating: 1000, count: 6), embeddingByteCount: 0, headByteCount: 0,
+            kvBytesPerPagePerLayer: 0, rowByteCount: 1000)
+        let slow = LinkSpeed(bytesPerSecond: 10, delaySeconds: 0)
+        let fast = LinkSpeed(bytesPerSecond: 1e6, delaySeconds: 0)
+        let links = ClusterLinks(
+            ordinary: fast, special: [ClusterLinks.Pair(NodeID("w0"), NodeID("w1")): slow])
+        let three = try PlacementPlanner.plan(
+            workers: workers([100, 100, 100]), model: model, pageCount: 0, links: links)
+        #expect(three.stages.map(\.node.rawValue) == ["w0", "w2", "w1"])
+        // Two such workers are better off apart.
+        let two = try PlacementPlanner.plan(
+            workers: workers([100, 100]), model: model, pageCount: 0, usage: .fastest, links: links)
+        #expect(two.stages.count == 1)
+    }
+
+    @Test func `keys and values and many rows count as time`() throws {
+        let model = ModelFootprint(
+            layerByteCounts: [1000, 1000, 1000, 1000], embeddingByteCount: 0, headByteCount: 2000,
+            kvBytesPerPagePerLayer: 64_000, layerMultiplyAddCount: 500, headMultiplyAddCount: 0)
+        let slowly = WorkerCapacity(
+            node: NodeID("a"), memoryByteCount: 1 << 40, bytesPerSecond: 1000, multiplyAddsPerSecond: 1000)
+        let quickly = WorkerCapacity(
+            node: NodeID("b"), memoryByteCount: 1 << 40, bytesPerSecond: 1000, multiplyAddsPerSecond: 3000)
+        func plan(_ load: StepLoad) throws -> Placement {
+            try PlacementPlanner.plan(workers: [slowly, quickly], model: model, pageCount: 1, load: load)
         }
-        let all = allSplits(workers, model, pageCount)
-        let usedCount = all.map(\.stages.count).max()
+        // By bytes of weights alone the head is worth two layers.
+        #expect(counts(try plan(.decode(sequenceCount: 1, depth: 0))) == [3, 1])
+        // Far into the context it is worth little beside the keys and values of a layer (10 positions of 1000 bytes).
+        let deep = try plan(.decode(sequenceCount: 1, depth: 10))
+        #expect(counts(deep) == [2, 2])
+        #expect(deep.stages.map(\.predictedSeconds) == [22, 24])
+        // A chunk is as slow as its products: 100 rows x 500 / 1000 and / 3000 per layer.
+        let chunk = try plan(StepLoad(rowCount: 100, outputRowCount: 0, kvPositionCount: 0))
+        #expect(counts(chunk) == [1, 3] && chunk.stages.map(\.predictedSeconds) == [50, 50])
+    }
+
+    @Test(arguments: 0..<80)
+    func `no other split or order has a faster slowest stage`(seed: UInt64) throws {
+        let toy = ToyCluster(seed: seed)
+        let all = toy.allSplits()
+        let usedCount = all.map(\.count).max()
         for usage in [PlacementPlanner.Usage.asManyAsPossible, .fastest] {
-            let best = all.filter { usage == .fastest || $0.stages.count == usedCount }
-                .map(\.slowestStageSeconds).min()
-            let found = try? PlacementPlanner.plan(
-                workers: workers, model: model, pageCount: pageCount, usage: usage)
-            #expect(found?.slowestStageSeconds == best, "seed \(seed)")
+            let best = all.filter { usage == .fastest || $0.count == usedCount }.map(toy.slowest).min()
+            let found = try? toy.plan(usage)
+            #expect(found.map { toy.slowest(toy.split($0)) } == best, "seed \(seed)")
             if usage == .asManyAsPossible { #expect(found?.stages.count == usedCount, "seed \(seed)") }
-            let again = try? PlacementPlanner.plan(
-                workers: workers, model: model, pageCount: pageCount, usage: usage)
-            #expect(found == again, "seed \(seed)")
+            #expect(found == (try? toy.plan(usage)), "seed \(seed)")
         }
     }
 
-    /// Every placement that fits, by trying them all.
-    private func allSplits(_ workers: [WorkerCapacity], _ model: ModelFootprint, _ pageCount: Int) -> [Placement] {
-        func extend(_ stages: [StagePlacement], _ worker: Int, _ first: Int) -> [Placement] {
-            if first == model.layerCount { return [Placement(stages: stages, spares: [], pageCount: pageCount)] }
-            guard worker < workers.count else { return [] }
-            var found = extend(stages, worker + 1, first)
-            for end in (first + 1)...model.layerCount {
-                guard let layers = LayerRange(first: first, end: end),
-                    model.memoryByteCount(of: layers, pageCount: pageCount) <= workers[worker].memoryByteCount
-                else { continue }
-                let seconds = Double(model.computedByteCount(of: layers)) / workers[worker].bytesPerSecond
-                let stage = StagePlacement(
-                    node: workers[worker].node, layers: layers, weightByteCount: 0, kvByteCount: 0,
-                    predictedSeconds: seconds)
-                found += extend(stages + [stage], worker + 1, end)
+    @Test(arguments: 0..<40)
+    func `the search for large clusters finds what fits, and never less than the given order has`(seed: UInt64) throws {
+        let toy = ToyCluster(seed: seed)
+        let problem = toy.problem
+        let bounded = BoundedSearch(problem, .slowest)
+        for usedCount in 1...problem.usedMaximum {
+            let inOrder = toy.allSplits(isOrdered: true).filter { $0.count == usedCount }.map(toy.slowest).min()
+            let every = toy.allSplits().filter { $0.count == usedCount }.map(toy.slowest).min()
+            guard let split = bounded.split(usedCount: usedCount) else {
+                #expect(inOrder == nil, "seed \(seed)")
+                continue
             }
-            return found
+            let value = problem.value(of: split, .slowest)
+            #expect(value >= every ?? .infinity, "seed \(seed): it claims what cannot be")
+            if toy.links.special.isEmpty { #expect(value <= inOrder ?? .infinity, "seed \(seed)") }
+            #expect(split.count == usedCount && Set(split.map(\.worker)).count == usedCount)
         }
-        return extend([], 0, 0)
+    }
+
+    @Test func `a thousand workers are planned, equal or not`() throws {
+        let equal = try PlacementPlanner.plan(
+            workers: workers(Array(repeating: 100, count: 1024)), model: model(layers: 32), pageCount: 1)
+        #expect(equal.stages.count == 32 && equal.spares.count == 992)
+        let uneven = try PlacementPlanner.plan(
+            workers: workers((0..<1024).map { Double(100 + $0 * 37 % 1000) }), model: model(layers: 32), pageCount: 1)
+        // One layer each, on the 32 fastest.
+        #expect(uneven.stages.count == 32 && uneven.slowestStageSeconds < 1000.0 / 1060)
     }
 }
