@@ -12,6 +12,7 @@ struct OrderTable: PlacementSolutions {
     /// Sets of workers are numbers in a mixed radix; the first kind is the most significant digit.
     private let strides: [Int]
     private let setCount: Int
+    private let areLinksAlike: Bool
     /// 1 when all links are alike, since it does not matter then who came last.
     private let lastCount: Int
     private var values: [Double]
@@ -48,6 +49,7 @@ struct OrderTable: PlacementSolutions {
         self.kinds = kinds
         self.strides = strides
         self.setCount = setCount
+        self.areLinksAlike = areLinksAlike
         self.lastCount = lastCount
         values = Array(repeating: .infinity, count: Int(cellCount))
         choices = Array(repeating: Choice(), count: Int(cellCount))
@@ -125,7 +127,7 @@ struct OrderTable: PlacementSolutions {
     /// The way from the last stage of a set to one more; nil when the set has no such last stage.
     private func hop(from lastBefore: Int, to kind: Int, size: Int, before: Int) -> PlacementProblem.Hop? {
         if size == 1 { return PlacementProblem.Hop.none }
-        if lastCount == 1 { return problem.ordinaryHop }
+        if areLinksAlike { return problem.ordinaryHop }
         guard count(of: lastBefore, in: before) > 0 else { return nil }
         if lastBefore != kind { return problem.hop(kinds[lastBefore][0], kinds[kind][0]) }
         return kinds[kind].count > 1 ? problem.hop(kinds[kind][0], kinds[kind][1]) : nil
