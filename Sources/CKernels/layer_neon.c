@@ -275,17 +275,18 @@ INLINE float32x4_t fold_two(float32x4_t x, float32x4_t y) {
 // What a query makes of positions first ..< end: their weights, and in its state the maximum and the sum of weights.
 static void weights_of(float *weights, float *state, const float *query, const phalanx_attention_block *block) {
     const size_t first = block->first, end = block->end, stride = block->stride;
+    const float *keys = block->keys;
     for (size_t j = 0; j < PHALANX_PAGE_POSITIONS; j += 4) vst1q_f32(weights + j, vdupq_n_f32(-__builtin_inff()));
     lanes sums[4];
     size_t j = first;
     for (; j + 4 <= end; j += 4) {
-        dot_keys(4, query, block->keys + j * stride, stride, sums);
+        dot_keys(4, query, keys + j * stride, stride, sums);
         const float32x4_t low = fold_two(fold_to_four(sums[0]), fold_to_four(sums[1]));
         const float32x4_t high = fold_two(fold_to_four(sums[2]), fold_to_four(sums[3]));
         vst1q_f32(weights + j, vmulq_n_f32(vpaddq_f32(low, high), block->scale));
     }
     for (; j < end; j++) {
-        dot_keys(1, query, block->keys + j * stride, stride, sums);
+        dot_keys(1, query, keys + j * stride, stride, sums);
         weights[j] = fold(sums[0]) * block->scale;
     }
     const float largest = maximum(weights + first, end - first);
@@ -312,7 +313,7 @@ INLINE void weigh(const int queries, const int registers, const phalanx_attentio
     }
     for (size_t j = block->first; j < block->end; j++) {
         float32x4_t numbers[8];
-        const float *values = block->values + j * block->stride + column;
+        const float *values = (const float *)block->values + j * block->stride + column;
         for (int r = 0; r < registers; r++) numbers[r] = vld1q_f32(values + 4 * r);
 #pragma clang loop unroll(full)
         for (int q = 0; q < queries; q++) {
