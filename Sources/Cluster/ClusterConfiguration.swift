@@ -7,8 +7,10 @@ public struct ClusterConfiguration: Hashable, Sendable {
     public var modelPath: String
     public var modelFingerprint: String
     public var kvType: KVType
-    /// KV pages of every layer, for the context that was asked for.
+    /// KV pages of every layer for one sequence of the context that was asked for.
     public var pageCount: Int
+    /// The most KV pages, for many sequences, as far as the workers' memory reaches.
+    public var pageLimit: Int
     /// The most rows in a step.
     public var maxRowCount: Int
     public var vocabularyLimit: Int
@@ -25,7 +27,8 @@ public struct ClusterConfiguration: Hashable, Sendable {
 
     public init(
         model: ModelFootprint, modelPath: String, modelFingerprint: String, kvType: KVType, pageCount: Int,
-        maxRowCount: Int, vocabularyLimit: Int, numericsVersion: UInt32, minimumWorkerCount: Int = 1,
+        pageLimit: Int? = nil, maxRowCount: Int, vocabularyLimit: Int, numericsVersion: UInt32,
+        minimumWorkerCount: Int = 1,
         layerCounts: [Int]? = nil, heartbeatMilliseconds: Int = 500, silenceMilliseconds: Int = 5000
     ) {
         precondition(minimumWorkerCount > 0 && heartbeatMilliseconds > 0)
@@ -35,6 +38,7 @@ public struct ClusterConfiguration: Hashable, Sendable {
         self.modelFingerprint = modelFingerprint
         self.kvType = kvType
         self.pageCount = pageCount
+        self.pageLimit = max(pageCount, pageLimit ?? pageCount)
         self.maxRowCount = maxRowCount
         self.vocabularyLimit = vocabularyLimit
         self.numericsVersion = numericsVersion

@@ -222,7 +222,11 @@ public struct Membership: Sendable {
             return
         }
         do throws(PlacementError) {
-            begin(try plan(usable.map(\.capacity)), now: now)
+            let capacities = usable.map(\.capacity)
+            let placement = PlacementPlanner.filled(
+                try plan(capacities), workers: capacities, model: configuration.model,
+                pageLimit: configuration.pageLimit)
+            begin(placement, now: now)
         } catch {
             phase = .waiting(reason: error.message)
             directives.append(.note("no plan: \(error.message)"))

@@ -29,6 +29,7 @@ public actor Coordinator {
     /// Since when no plan stands, in milliseconds.
     private var outageBegan: Double?
     private var isStopping = false
+    private var notedPreemptionCount = 0
     /// What the health service answers, readable without waiting for the actor.
     private let isServing = Mutex(false)
 
@@ -129,6 +130,17 @@ public actor Coordinator {
             scheduler.failAll(unavailable)
         }
         pump()
+        notePreemptions()
+    }
+
+    /// Answers stay the same without pages to spare; the log says why they take longer.
+    private func notePreemptions() {
+        let count = scheduler.preemptionCount
+        guard count > notedPreemptionCount else { return }
+        logger.info(
+            "KV pages ran out, sequences are computed again later; more --memory, --kv-memory or a lower --max-running helps",
+            metadata: ["sequences": "\(count - notedPreemptionCount)", "pages": "\(scheduler.pageCount)"])
+        notedPreemptionCount = count
     }
 
     // MARK: Workers
@@ -197,7 +209,9 @@ public actor Coordinator {
                 isServing.withLock { $0 = false }
             case .serve(let epoch, let placement, let stage0):
                 let stages = placement.stages.map { "\($0.node): \($0.layers)" }.joined(separator: ", ")
-                logger.notice("Serving", metadata: ["epoch": "\(epoch)", "layers": "\(stages)"])
+                logger.notice(
+                    "Serving",
+                    metadata: ["epoch": "\(epoch)", "layers": "\(stages)", "kv_pages": "\(placement.pageCount)"])
                 scheduler.replan(epoch: epoch, pageCount: placement.pageCount, stageCount: placement.stages.count)
                 firstStage = links[stage0]
                 outageBegan = nil

@@ -11,6 +11,12 @@ public struct CoordinatorConfiguration: Sendable {
     public var kvType: KVType
     /// The most rows in a step.
     public var chunkRowCount: Int
+    /// The most prompt rows in a step while other requests decode; nil for a quarter of `chunkRowCount`.
+    public var pacedChunkRowCount: Int?
+    /// Sequences (choices of requests) that are computed at the same time.
+    public var runningSequenceLimit: Int
+    /// The most bytes of keys and values, all layers together; nil for what the workers' memory leaves.
+    public var kvMemoryByteCount: Int?
     /// Layers per worker in order of joining; nil lets the planner decide.
     public var split: [Int]?
     /// Use LongRoPE's long factors from the first token on.
@@ -39,8 +45,10 @@ public struct CoordinatorConfiguration: Sendable {
 
     public init(
         modelPath: String, modelAlias: String, contextLength: Int? = nil, kvType: KVType = .f16,
-        chunkRowCount: Int = 256, split: [Int]? = nil, forcesLongRope: Bool = false, bindHost: String = "127.0.0.1",
-        bindPort: Int = 7070, minimumWorkerCount: Int = 1, waitingRequestLimit: Int = 256,
+        chunkRowCount: Int = 256, pacedChunkRowCount: Int? = nil, runningSequenceLimit: Int = 32,
+        kvMemoryByteCount: Int? = nil, split: [Int]? = nil, forcesLongRope: Bool = false,
+        bindHost: String = "127.0.0.1", bindPort: Int = 7070, minimumWorkerCount: Int = 1,
+        waitingRequestLimit: Int = 256,
         requestTimeoutMilliseconds: Int? = nil, heartbeatMilliseconds: Int = 250, silenceMilliseconds: Int = 5000,
         outageMilliseconds: Int = 30000
     ) {
@@ -49,6 +57,9 @@ public struct CoordinatorConfiguration: Sendable {
         self.contextLength = contextLength
         self.kvType = kvType
         self.chunkRowCount = chunkRowCount
+        self.pacedChunkRowCount = pacedChunkRowCount
+        self.runningSequenceLimit = runningSequenceLimit
+        self.kvMemoryByteCount = kvMemoryByteCount
         self.split = split
         self.forcesLongRope = forcesLongRope
         self.bindHost = bindHost

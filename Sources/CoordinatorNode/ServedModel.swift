@@ -13,6 +13,7 @@ struct ServedModel: Sendable {
     private let model: ModelConfiguration
     private let footprint: ModelFootprint
     private let modelPath: String
+    private let pageLimit: Int
 
     /// Opens the checkpoint; throws what `Checkpoint.open` throws and `CoordinatorError` for a context that the model
     /// cannot have.
@@ -35,6 +36,7 @@ struct ServedModel: Sendable {
         modelPath = configuration.modelPath
         tokenizerDefinition = encoded
         footprint = try Self.footprint(checkpoint, configuration)
+        pageLimit = try Self.pageLimit(footprint, contextLength: contextLength, configuration)
         description = ModelDescription(
             id: configuration.modelAlias, name: checkpoint.name, fingerprint: fingerprint,
             systemFingerprint: "fp_\(fingerprint.prefix(12))_\(configuration.kvType.name)_f32_n\(numericsVersion)",
@@ -54,11 +56,31 @@ struct ServedModel: Sendable {
     /// Pages for one sequence of the whole context. The last token of an answer is never computed.
     private var pageCount: Int { KVPage.count(holding: description.contextLength) }
 
+    /// The most pages that are of use: for all sequences that may run, or what the memory meant for them holds.
+    private static func pageLimit(
+        _ footprint: ModelFootprint, contextLength: Int, _ configuration: CoordinatorConfiguration
+    ) throws -> Int {
+        let contextPageCount = KVPage.count(holding: contextLength)
+        let (wanted, overflow) = contextPageCount.multipliedReportingOverflow(by: configuration.runningSequenceLimit)
+        let most = overflow ? Int(UInt32.max) : min(wanted, Int(UInt32.max))
+        guard let byteCount = configuration.kvMemoryByteCount else { return most }
+        let pageByteCount = footprint.kvBytesPerPagePerLayer * footprint.layerCount
+        let pageCount = byteCount / max(1, pageByteCount)
+        guard pageCount >= contextPageCount else {
+            throw CoordinatorError(
+                "--kv-memory \(byteCount) bytes hold \(pageCount * KVPage.positionCount) tokens, less than one context of "
+                    + "\(contextLength); give it \(contextPageCount * pageByteCount) bytes or more, or lower --ctx-size"
+            )
+        }
+        return min(most, pageCount)
+    }
+
     func clusterConfiguration(_ configuration: CoordinatorConfiguration) -> ClusterConfiguration {
         ClusterConfiguration(
             model: footprint, modelPath: modelPath, modelFingerprint: description.fingerprint,
-            kvType: configuration.kvType, pageCount: pageCount, maxRowCount: configuration.chunkRowCount,
-            vocabularyLimit: description.vocabularySize, numericsVersion: numericsVersion,
+            kvType: configuration.kvType, pageCount: pageCount, pageLimit: pageLimit,
+            maxRowCount: configuration.chunkRowCount, vocabularyLimit: description.vocabularySize,
+            numericsVersion: numericsVersion,
             minimumWorkerCount: configuration.minimumWorkerCount, layerCounts: configuration.split,
             heartbeatMilliseconds: configuration.heartbeatMilliseconds,
             silenceMilliseconds: configuration.silenceMilliseconds)
@@ -82,7 +104,9 @@ struct ServedModel: Sendable {
             endOfSequenceTokens: Set(description.endOfSequenceTokens),
             originalContextLength: model.longRope == nil ? nil : model.originalContextLength,
             forcesLongRope: configuration.forcesLongRope, maxRowCount: configuration.chunkRowCount,
+            pacedChunkRowCount: configuration.pacedChunkRowCount,
             waitingRequestLimit: configuration.waitingRequestLimit,
+            runningSequenceLimit: configuration.runningSequenceLimit,
             defaultTimeoutMilliseconds: configuration.requestTimeoutMilliseconds)
     }
 }

@@ -20,10 +20,22 @@ extension Scheduler {
         for slice in step.slices {
             let answer = slice.outputs.isEmpty ? nil : answers.next()
             // Cancelled meanwhile: nobody waits for it.
-            guard let sequence = sequences[slice.sequence], sequence.phase == .running else { continue }
-            commit(answer, slice, sequence, now: now)
+            guard let sequence = sequences[slice.sequence] else { continue }
+            if sequence.phase == .running && sequence.incarnation == slice.incarnation {
+                commit(answer, slice, sequence, now: now)
+            } else if let sampled = answer?.sampled, isStillNext(slice, sequence) {
+                commit(sampled, sequence.id, now: now)
+            }
         }
         return .applied
+    }
+
+    /// Whether a token that was on its way when its sequence was put back is worth having: the sequence has not begun
+    /// again meanwhile, when it would be sampled a second time.
+    private func isStillNext(_ slice: StepInFlight.SliceInFlight, _ sequence: SequenceState) -> Bool {
+        guard sequence.phase == .waiting, let request = requests[sequence.ticket] else { return false }
+        let totalCount = request.request.prompt.count + sequence.generated.count
+        return request.scoresAreComplete && slice.firstPosition + slice.rowCount == totalCount
     }
 
     /// What the answer lacks, or has too much, measured by what the step asked for.

@@ -4,9 +4,12 @@ extension Scheduler {
     /// The next step to send, or nil when there is nothing to do now, no credit is left or no plan stands.
     public mutating func nextStep(now: Double) -> Step? {
         guard let epoch, !isSuspended, stepsInFlight.count < creditCount else { return nil }
-        startSequences(now: now)
-        let grants = StepComposition.compose(
-            demands(), maxRowCount: configuration.maxRowCount, chunkRowCount: configuration.prefillChunkRowCount)
+        var grants = compose(now: now)
+        if grants.isEmpty && retiring.isEmpty && !freeing.isEmpty {
+            // The latest step sent uses these pages no more, and there is no step to wait for.
+            releaseFreed()
+            grants = compose(now: now)
+        }
         guard !grants.isEmpty || !retiring.isEmpty else { return nil }
 
         var admissions: [SequenceAdmission] = []
@@ -19,65 +22,33 @@ extension Scheduler {
             inFlight.append(record)
         }
         let step = Step(
-            epoch: epoch, number: nextStepNumber, admissions: admissions, slices: slices,
-            retired: retiring.map(\.sequence))
-        // Freed with this step, so the next one may use them.
-        for (_, freed) in retiring { pages.release(freed) }
+            epoch: epoch, number: nextStepNumber, admissions: admissions, slices: slices, retired: retiring)
         retiring = []
+        // Freed with this step, so the next one may use them.
+        releaseFreed()
         nextStepNumber += 1
         stepsInFlight.append(StepInFlight(number: step.number, slices: inFlight))
         return step
     }
 
-    /// Starts waiting sequences, in order, as far as the limit and the pages reach. Nobody is passed by.
-    private mutating func startSequences(now: Double) {
-        while running.count < configuration.runningSequenceLimit, let id = waiting.first {
-            guard var sequence = sequences[id], let request = requests[sequence.ticket] else {
-                waiting.removeFirst()
-                continue
-            }
-            if let reason = endReason(sequence, request), request.scoresAreComplete {
-                begin(request.ticket, now: now)
-                finish(id, reason, now: now)
-                continue
-            }
-            // One choice scores the prompt; the others' tokens come after the scores.
-            if !request.scoresAreComplete && running.contains(where: { request.sequences.contains($0) }) { return }
-            let neededCount = neededPageCount(request)
-            guard neededCount <= pages.pageCount else {
-                fail(request.ticket, tooLarge(request, neededPageCount: neededCount))
-                continue
-            }
-            let promisedCount = running.reduce(0) { $0 + (sequences[$1]?.unallocatedPageCount ?? 0) }
-            guard neededCount <= pages.freePageCount - promisedCount else { return }
-            waiting.removeFirst()
-            sequence.phase = .running
-            sequence.reservedPageCount = neededCount
-            sequence.scoresAreSent = request.scoresAreComplete
-            sequences[id] = sequence
-            running.append(id)
-            begin(request.ticket, now: now)
-            completeScoresIfAll(request.ticket)
-        }
+    private mutating func releaseFreed() {
+        for freed in freeing { pages.release(freed) }
+        freeing = []
     }
 
-    private mutating func begin(_ ticket: RequestTicket, now: Double) {
-        if requests[ticket]?.firstStepMilliseconds == nil { requests[ticket]?.firstStepMilliseconds = now }
-    }
-
-    /// Pages for every position that may be computed: the last token of an answer never is.
-    private func neededPageCount(_ request: RequestState) -> Int {
-        let answerCount = request.answerLimit(contextLength: configuration.contextLength)
-        return KVPage.count(holding: request.request.prompt.count + max(answerCount - 1, 0))
-    }
-
-    private func tooLarge(_ request: RequestState, neededPageCount: Int) -> EngineError {
-        EngineError(
-            code: .contextOverflow,
-            message: "The request may come to need \(neededPageCount) KV pages of \(KVPage.positionCount) tokens, the "
-                + "cluster has \(pages.pageCount) now. Shorten the prompt or lower max_tokens, or give the cluster "
-                + "more memory.",
-            parameter: "max_tokens")
+    private mutating func compose(now: Double) -> [StepComposition.Grant] {
+        startSequences(now: now)
+        let demands = demands()
+        let decodingCount = running.reduce(0) { $0 + (sequences[$1]?.awaitsSample == true ? 1 : 0) }
+        let grants = StepComposition.compose(
+            demands,
+            load: StepComposition.Load(
+                stepInFlightCount: stepsInFlight.count, creditCount: creditCount, groupCount: groupCount,
+                decodingCount: demands.reduce(decodingCount) { $0 + ($1.isDecode ? 1 : 0) }),
+            limits: StepComposition.Limits(
+                maxRowCount: configuration.maxRowCount, chunkRowCount: configuration.prefillChunkRowCount,
+                pacedRowCount: configuration.pacedChunkRowCount))
+        return reservePages(for: grants)
     }
 
     /// What running sequences could compute now.
@@ -91,10 +62,12 @@ extension Scheduler {
             let goalCount = goal(sequence, request)
             let regime = configuration.regime(length: goalCount)
             if regime != sequence.regime {
-                // LongRoPE's crossing: all positions are computed again with the other factors.
+                // LongRoPE's crossing: all positions are computed again with the other factors, in other pages, since
+                // the old ones may be shared.
+                freeing.append(sequence.pages)
+                sequence.restart(scoresAreSent: sequence.scoresAreSent)
                 sequence.regime = regime
-                sequence.sentPositionCount = 0
-                sequence.needsAdmission = true
+                usePrefix(prefix(of: sequence, request, goalCount: goalCount, regime: regime), &sequence)
                 sequences[id] = sequence
             }
             guard goalCount > sequence.sentPositionCount else { continue }
@@ -102,14 +75,15 @@ extension Scheduler {
                 totalCount > promptCount && goalCount == totalCount && sequence.sentPositionCount == totalCount - 1
             demands.append(
                 StepComposition.Demand(
-                    sequence: id, rowCount: goalCount - sequence.sentPositionCount, isDecode: isDecode))
+                    sequence: id, rowCount: goalCount - sequence.sentPositionCount, isDecode: isDecode,
+                    turn: sequence.turn))
         }
         return demands
     }
 
     /// How many positions are to be computed before something new is known. The prompt of a resumed request is scored
     /// by itself, as it would have been before anything was generated.
-    private func goal(_ sequence: SequenceState, _ request: RequestState) -> Int {
+    func goal(_ sequence: SequenceState, _ request: RequestState) -> Int {
         let promptCount = request.request.prompt.count
         guard sequence.scoresAreSent else { return promptCount }
         // Only the scores were wanted.
@@ -130,7 +104,8 @@ extension Scheduler {
         let totalCount = prompt.count + sequence.generated.count
 
         let admission = sequence.needsAdmission ? makeAdmission(sequence, request.request) : nil
-        let tableChange = extendPages(&sequence, toPosition: endPosition)
+        precondition(endPosition <= sequence.pages.count * KVPage.positionCount, "every row has a page")
+        let tableChange = announcePages(&sequence)
         var outputs: SliceOutputs = []
         if !sequence.scoresAreSent {
             if firstPosition < prompt.count - 1 { outputs.insert(.promptLogprobs) }
@@ -140,12 +115,14 @@ extension Scheduler {
             outputs.insert(.sample)
             sequence.awaitsSample = true
         }
-        let tokens = (firstPosition..<endPosition).map { position in
-            position < prompt.count ? prompt[position] : sequence.generated[position - prompt.count]
-        }
+        let tokens = (firstPosition..<endPosition).map { sequence.token(at: $0, prompt: prompt) }
         let isDecode = grant.rowCount == 1 && firstPosition >= prompt.count && admission == nil
         sequence.sentPositionCount = endPosition
         sequence.needsAdmission = false
+        sequence.isKnownToStages = true
+        lastTurn += 1
+        sequence.turn = lastTurn
+        rememberFullPages(&sequence, prompt: prompt)
         sequences[sequence.id] = sequence
         return (
             admission,
@@ -153,8 +130,8 @@ extension Scheduler {
                 sequence: sequence.id, firstPosition: firstPosition, tokens: tokens, regime: sequence.regime,
                 outputs: outputs, pages: tableChange),
             StepInFlight.SliceInFlight(
-                sequence: sequence.id, firstPosition: firstPosition, rowCount: grant.rowCount, outputs: outputs,
-                prefillGoal: isDecode ? nil : goalCount)
+                sequence: sequence.id, incarnation: sequence.incarnation, firstPosition: firstPosition,
+                rowCount: grant.rowCount, outputs: outputs, prefillGoal: isDecode ? nil : goalCount)
         )
     }
 
@@ -165,20 +142,10 @@ extension Scheduler {
             promptLogprobCount: sequence.scoresAreSent ? nil : request.promptLogprobCount)
     }
 
-    /// Gives the sequence the pages that it lacks for positions below `endPosition`, and says what changed: with an
-    /// admission the whole table, otherwise the new pages.
-    private mutating func extendPages(_ sequence: inout SequenceState, toPosition endPosition: Int) -> [PageAssignment]
-    {
-        let heldCount = sequence.pages.count
-        let missingCount = KVPage.count(holding: endPosition) - heldCount
-        if missingCount > 0 {
-            precondition(missingCount <= sequence.unallocatedPageCount, "\(sequence.id) outgrows its reservation")
-            guard let fresh = pages.allocate(missingCount) else {
-                preconditionFailure("pages that were promised to \(sequence.id) are not there")
-            }
-            sequence.pages += fresh
-        }
-        let firstChanged = sequence.needsAdmission ? 0 : heldCount
+    /// What the stages must learn of the sequence's page table: with an admission all of it, otherwise the new pages.
+    private func announcePages(_ sequence: inout SequenceState) -> [PageAssignment] {
+        let firstChanged = sequence.announcedPageCount
+        sequence.announcedPageCount = sequence.pages.count
         guard firstChanged < sequence.pages.count else { return [] }
         return [PageAssignment(firstLogicalPage: firstChanged, pages: Array(sequence.pages[firstChanged...]))]
     }

@@ -6,15 +6,19 @@ public import Inference
 /// are arguments. The shell calls `nextStep` until it returns nil whenever a request came or a result was applied, sends
 /// the steps to stage 0, hands results to `apply`, and forwards what `takeEvents` returns.
 ///
-/// - Sequences run in order of arrival, at most `runningSequenceLimit` at a time. A sequence starts once the pages that
-///   it may come to need at most are neither in use nor promised to another, so a running one never lacks a page.
+/// - Sequences begin in order of arrival, at most `runningSequenceLimit` at a time, once the pages for the tokens that
+///   they have are available; from then on they grow page by page. When pages run out, the youngest one is put back:
+///   it is computed again later, with the tokens that it has, and goes on as if nothing had happened. The oldest one is
+///   never put back, and a request that could not have all pages to itself is refused, so everything ends.
+/// - Full pages are shared with later sequences that begin with the same tokens (`PrefixCache`), from the step on after
+///   the one that computes them: stages run steps in order. One that begins like a prompt just being computed waits.
 /// - Prompt chunks do not wait for each other's results: up to stage count + 1 steps are in flight (the credits).
-///   A decode token waits for the token before it.
+///   A decode token waits for the token before it. How they share steps is decided by `StepComposition`.
 /// - Every step is answered by a `StepResult`, also one whose slices ask for nothing.
-/// - Sequences that ended are retired with the next step; when there is nothing else to do, with a step that has no
-///   slices. Their pages are given out again only from the step after that one on.
-/// - A sequence that begins again within an epoch (LongRoPE's crossing) brings a new admission and its whole page table
-///   in the slice that starts at position 0; its id and pages stay.
+/// - Sequences that ended (or were put back) are retired with the next step; when there is nothing else to do, with a
+///   step that has no slices. Their pages are given out again only from the step after that one on.
+/// - A sequence that begins again within an epoch (LongRoPE's crossing) brings a new admission and a whole new page
+///   table in its first slice; its id stays.
 public struct Scheduler: Sendable {
     public let configuration: SchedulerConfiguration
     /// The epoch that steps are composed for; nil until the first `replan`.
@@ -28,13 +32,21 @@ public struct Scheduler: Sendable {
     var waiting: [SequenceID] = []
     /// In order of arrival.
     var running: [SequenceID] = []
-    /// Ended, and still known to the stages.
-    var retiring: [(sequence: SequenceID, pages: [PageID])] = []
-    var pages = PageAllocator(pageCount: 0)
+    /// Ended or put back, and still known to the stages.
+    var retiring: [SequenceID] = []
+    /// Pages that nobody uses from the next step on; each entry belonged to one sequence.
+    var freeing: [[PageID]] = []
+    var pages = PagePool(pageCount: 0)
     var stepsInFlight: [StepInFlight] = []
     var creditCount = 0
+    /// Steps that keep all stages busy while sequences decode.
+    var groupCount = 1
+    /// Counts grants, for fairness.
+    var lastTurn: UInt64 = 0
     var nextStepNumber: UInt64 = 0
     var events: [SchedulerEvent] = []
+
+    private static let longStageCount = 8
 
     private var nextTicket: UInt64 = 0
     private var nextSequence: UInt64 = 0
@@ -45,6 +57,8 @@ public struct Scheduler: Sendable {
     public private(set) var completedRequestCount = 0
     /// Tokens generated since the start.
     public internal(set) var generatedTokenCount = 0
+    /// Sequences that were put back for want of pages since the start.
+    public internal(set) var preemptionCount = 0
 
     public init(configuration: SchedulerConfiguration) { self.configuration = configuration }
 
@@ -81,7 +95,8 @@ public struct Scheduler: Sendable {
     private func checkQueue() throws(EngineError) {
         let waitingCount = waitingRequestCount - (running.isEmpty ? 1 : 0)
         guard waitingCount >= configuration.waitingRequestLimit, !requests.isEmpty else { return }
-        let seconds = Int((serviceMilliseconds * Double(waitingRequestCount + 1) / 1000).rounded(.up))
+        let roundCount = Double(waitingRequestCount + 1) / Double(configuration.runningSequenceLimit)
+        let seconds = Int((serviceMilliseconds * roundCount / 1000).rounded(.up))
         throw EngineError(
             code: .overloaded,
             message: "\(waitingRequestCount) requests wait already, no more are taken; try again later",
@@ -145,20 +160,14 @@ public struct Scheduler: Sendable {
         self.epoch = epoch
         isSuspended = false
         creditCount = stageCount + 1
+        // A long pipeline has time on its links, too, for which one more step makes up.
+        groupCount = stageCount < Self.longStageCount ? stageCount : stageCount + 1
         nextStepNumber = 0
         stepsInFlight = []
+        while let id = running.last { putBack(id) }
         retiring = []
-        pages = PageAllocator(pageCount: pageCount)
-        for id in running {
-            guard var sequence = sequences[id] else { continue }
-            let isScored = requests[sequence.ticket]?.scoresAreComplete ?? true
-            sequence.restart(scoresAreSent: isScored)
-            sequence.phase = .waiting
-            sequences[id] = sequence
-            if !isScored { requests[sequence.ticket]?.promptScores = [] }
-        }
-        waiting = running.sorted() + waiting
-        running = []
+        freeing = []
+        pages = PagePool(pageCount: pageCount)
     }
 
     /// What happened since the last call, in order.
@@ -175,10 +184,11 @@ public struct Scheduler: Sendable {
         requests.values.reduce(0) { $0 + ($1.firstStepMilliseconds == nil ? 1 : 0) }
     }
     public var stepInFlightCount: Int { stepsInFlight.count }
-    public var freePageCount: Int { pages.freePageCount }
+    /// Pages that no sequence uses; some may hold cached prefixes.
+    public var freePageCount: Int { pages.availableCount }
     public var pageCount: Int { pages.pageCount }
     /// Whether nothing waits, runs or has to be retired.
-    public var isIdle: Bool { requests.isEmpty && retiring.isEmpty && stepsInFlight.isEmpty }
+    public var isIdle: Bool { requests.isEmpty && retiring.isEmpty && freeing.isEmpty && stepsInFlight.isEmpty }
 
     // MARK: Endings
 
@@ -204,10 +214,7 @@ public struct Scheduler: Sendable {
         guard let sequence = sequences[id] else { return }
         switch sequence.phase {
         case .waiting: waiting.removeAll { $0 == id }
-        case .running:
-            running.removeAll { $0 == id }
-            // Without an admission sent, the stages know nothing of it (and it has no pages).
-            if sequence.sentPositionCount > 0 || !sequence.pages.isEmpty { retiring.append((id, sequence.pages)) }
+        case .running: leavePipeline(sequence)
         }
         sequences[id] = nil
     }
@@ -216,7 +223,7 @@ public struct Scheduler: Sendable {
         let begun = request.firstStepMilliseconds ?? now
         let firstToken = request.firstTokenMilliseconds ?? now
         return GenerationUsage(
-            promptTokenCount: request.request.prompt.count, cachedTokenCount: 0,
+            promptTokenCount: request.request.prompt.count, cachedTokenCount: request.cachedTokenCount ?? 0,
             completionTokenCount: request.answerTokenCount, queueMilliseconds: begun - request.submittedMilliseconds,
             prefillMilliseconds: max(0, firstToken - begun),
             decodeMilliseconds: max(0, (request.lastTokenMilliseconds ?? firstToken) - firstToken))

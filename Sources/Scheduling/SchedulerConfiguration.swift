@@ -16,6 +16,8 @@ public struct SchedulerConfiguration: Hashable, Sendable {
     public var maxRowCount: Int
     /// The most rows of one prompt in a step.
     public var prefillChunkRowCount: Int
+    /// The most rows of all prompts in a step while other sequences decode, whose pace they set.
+    public var pacedChunkRowCount: Int
     /// Requests that may wait; one more is refused as overloaded.
     public var waitingRequestLimit: Int
     /// Sequences that are computed at the same time.
@@ -26,11 +28,12 @@ public struct SchedulerConfiguration: Hashable, Sendable {
     public init(
         contextLength: Int, vocabularySize: Int, endOfSequenceTokens: Set<Int32>, originalContextLength: Int? = nil,
         forcesLongRope: Bool = false, maxRowCount: Int = 512, prefillChunkRowCount: Int? = nil,
-        waitingRequestLimit: Int = 256, runningSequenceLimit: Int = 1, defaultTimeoutMilliseconds: Int? = nil
+        pacedChunkRowCount: Int? = nil, waitingRequestLimit: Int = 256, runningSequenceLimit: Int = 32,
+        defaultTimeoutMilliseconds: Int? = nil
     ) {
         precondition(contextLength > 0 && vocabularySize > 0 && maxRowCount > 0)
         precondition(waitingRequestLimit >= 0 && runningSequenceLimit > 0)
-        precondition(prefillChunkRowCount ?? 1 > 0, "a chunk has at least one row")
+        precondition(prefillChunkRowCount ?? 1 > 0 && pacedChunkRowCount ?? 1 > 0, "a chunk has at least one row")
         self.contextLength = contextLength
         self.vocabularySize = vocabularySize
         self.endOfSequenceTokens = endOfSequenceTokens
@@ -38,10 +41,15 @@ public struct SchedulerConfiguration: Hashable, Sendable {
         self.forcesLongRope = forcesLongRope
         self.maxRowCount = maxRowCount
         self.prefillChunkRowCount = min(prefillChunkRowCount ?? maxRowCount, maxRowCount)
+        let quarter = max(self.prefillChunkRowCount / 4, Self.leastPacedRowCount)
+        self.pacedChunkRowCount = min(pacedChunkRowCount ?? quarter, self.prefillChunkRowCount)
         self.waitingRequestLimit = waitingRequestLimit
         self.runningSequenceLimit = runningSequenceLimit
         self.defaultTimeoutMilliseconds = defaultTimeoutMilliseconds
     }
+
+    /// So few rows cost a step hardly more than one: it is the weights that take the time.
+    private static let leastPacedRowCount = 16
 
     /// The regime of a forward pass whose last row is at position `length - 1`, as in transformers: long factors hold
     /// once the sequence is longer than the original context.

@@ -16,31 +16,50 @@ struct SequenceState: Sendable {
     var generated: [Int32]
     var phase = Phase.waiting
 
-    /// Pages that cover positions from 0 on, in logical order.
+    /// Pages that cover positions from 0 on, in logical order. Those that hold a cached prefix are shared.
     var pages: [PageID] = []
-    /// Pages that the sequence may come to need; promised to it while it runs.
-    var reservedPageCount = 0
-    /// The stages hold no state of the sequence, or it begins again: the next slice brings an admission and all pages.
+    /// So many of the pages are in the stages' page tables.
+    var announcedPageCount = 0
+    /// So many of the pages, all full, are in the prefix cache; the last of them is `lastBlock` there.
+    var rememberedPageCount = 0
+    var lastBlock = PrefixBlockID.root
+    /// The sequence begins (again): the next slice brings an admission and all pages.
     var needsAdmission = true
-    /// Positions whose rows are sent to the pipeline.
+    /// The stages hold something of the sequence, to be retired.
+    var isKnownToStages = false
+    /// Positions whose rows are sent to the pipeline, or were there already.
     var sentPositionCount = 0
     var regime = RopeRegime.short
     /// A sample is on its way; the next row is not known before.
     var awaitsSample = false
     /// All rows that score the prompt are sent (or nobody asked for scores).
     var scoresAreSent: Bool
-
-    /// Promised pages that are not in use yet.
-    var unallocatedPageCount: Int { max(0, reservedPageCount - pages.count) }
+    /// Rises whenever the sequence is put back; tells the answers to what was sent before.
+    var incarnation = 0
+    /// When the sequence last took part in a step, for fairness.
+    var turn: UInt64 = 0
 
     /// Gives everything in the pipeline up, to be computed again from position 0.
     mutating func restart(scoresAreSent: Bool) {
         pages = []
-        reservedPageCount = 0
+        announcedPageCount = 0
+        rememberedPageCount = 0
+        lastBlock = .root
         needsAdmission = true
         sentPositionCount = 0
         awaitsSample = false
         self.scoresAreSent = scoresAreSent
+    }
+
+    /// The token at a position of prompt or answer.
+    func token(at position: Int, prompt: [Int32]) -> Int32 {
+        position < prompt.count ? prompt[position] : generated[position - prompt.count]
+    }
+
+    /// The tokens of a full logical page.
+    func tokens(ofPage page: Int, prompt: [Int32]) -> [Int32] {
+        let positions = page * KVPage.positionCount..<(page + 1) * KVPage.positionCount
+        return positions.map { token(at: $0, prompt: prompt) }
     }
 }
 
@@ -58,6 +77,8 @@ struct RequestState: Sendable {
     var unfinishedChoiceCount: Int
     /// Tokens of all answers together.
     var answerTokenCount: Int
+    /// Prompt tokens that were there already when the first choice began; nil before.
+    var cachedTokenCount: Int?
     /// Scores of prompt tokens from position 1 on, as far as they came.
     var promptScores: [ScoredToken] = []
     var scoresAreComplete: Bool
@@ -72,6 +93,7 @@ struct RequestState: Sendable {
 struct StepInFlight: Sendable {
     struct SliceInFlight: Sendable {
         let sequence: SequenceID
+        let incarnation: Int
         let firstPosition: Int
         let rowCount: Int
         let outputs: SliceOutputs

@@ -216,6 +216,23 @@ import Testing
         }
     }
 
+    @Test func `memory that is left becomes pages, as many as the tightest stage can hold`() throws {
+        let model = model(layers: 6, head: 500, embedding: 700, kv: 10)
+        let workers = workers([100, 100, 100], memory: [4000, 2600, 3500])
+        let plan = try PlacementPlanner.plan(workers: workers, model: model, pageCount: 3)
+        #expect(counts(plan) == [2, 2, 2])
+        func filled(_ limit: Int) -> Placement {
+            PlacementPlanner.filled(plan, workers: workers, model: model, pageLimit: limit)
+        }
+        let most = filled(1000)
+        // Left: 4000 - 2700, 2600 - 2000 and 3500 - 2500 bytes, at 20 a page.
+        #expect(most.pageCount == 30)
+        #expect(most.stages.map(\.kvByteCount) == [600, 600, 600])
+        #expect(most.stages.map(\.layers) == plan.stages.map(\.layers))
+        #expect(filled(17).pageCount == 17)
+        #expect(filled(2) == plan, "never fewer than were asked for")
+    }
+
     @Test func `a thousand workers are planned, equal or not`() throws {
         let equal = try PlacementPlanner.plan(
             workers: workers(Array(repeating: 100, count: 1024)), model: model(layers: 32), pageCount: 1)

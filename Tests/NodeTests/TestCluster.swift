@@ -16,6 +16,9 @@ struct TestCluster {
     var contextLength: Int?
     var memoryByteCount = 1 << 30
     var heartbeatMilliseconds = 500
+    var runningSequenceLimit = 32
+    var kvMemoryByteCount: Int?
+    var waitingRequestLimit = 256
 
     struct Failure: Error, CustomStringConvertible {
         let description: String
@@ -36,8 +39,10 @@ struct TestCluster {
         let coordinator = try Coordinator(
             configuration: CoordinatorConfiguration(
                 modelPath: modelPath, modelAlias: "test", contextLength: contextLength, kvType: kvType,
-                chunkRowCount: chunkRowCount, split: split, bindHost: "coordinator", bindPort: 1,
-                minimumWorkerCount: workerCount, heartbeatMilliseconds: heartbeatMilliseconds,
+                chunkRowCount: chunkRowCount, runningSequenceLimit: runningSequenceLimit,
+                kvMemoryByteCount: kvMemoryByteCount, split: split, bindHost: "coordinator", bindPort: 1,
+                minimumWorkerCount: workerCount, waitingRequestLimit: waitingRequestLimit,
+                heartbeatMilliseconds: heartbeatMilliseconds,
                 silenceMilliseconds: 30000),
             transport: transport, logger: logger)
         _ = try await coordinator.start()

@@ -9,13 +9,13 @@ import Testing
     static let contextLength = 300
 
     static func configuration(
-        chunk: Int = 64, running: Int = 1, original: Int? = nil, forcesLong: Bool = false
+        chunk: Int = 64, paced: Int? = nil, running: Int = 1, original: Int? = nil, forcesLong: Bool = false
     ) -> SchedulerConfiguration {
         SchedulerConfiguration(
             contextLength: contextLength, vocabularySize: ToyModel.vocabularySize,
             endOfSequenceTokens: [ToyModel.endToken], originalContextLength: original, forcesLongRope: forcesLong,
-            maxRowCount: max(chunk, 8), prefillChunkRowCount: chunk, waitingRequestLimit: 1000,
-            runningSequenceLimit: running)
+            maxRowCount: max(chunk, 8), prefillChunkRowCount: chunk, pacedChunkRowCount: paced,
+            waitingRequestLimit: 1000, runningSequenceLimit: running)
     }
 
     static func request(_ random: inout SeededGenerator, number: Int) -> GenerationRequest {
@@ -28,7 +28,7 @@ import Testing
         let isResumed = Int.random(in: 0..<4, using: &random) == 0
         let generatedCount = isResumed ? Int.random(in: 0...min(maxTokens ?? room, 40), using: &random) : 0
         return GenerationRequest(
-            id: RequestID("r\(number)"), prompt: (0..<promptCount).map { _ in token() },
+            id: RequestID("r\(number)"), prompt: prompt(count: promptCount, &random),
             generated: (0..<generatedCount).map { _ in token() },
             choiceCount: generatedCount > 0 ? 1 : Int.random(in: 1...3, using: &random), maxTokens: maxTokens,
             seed: UInt64.random(in: 0...1000, using: &random), ignoreEndOfSequence: Bool.random(using: &random),
@@ -37,11 +37,24 @@ import Testing
             promptLogprobCount: Bool.random(using: &random) ? nil : Int.random(in: 0...4, using: &random))
     }
 
-    @Test(arguments: 0..<120)
+    /// Random tokens; often the beginning is one of few, which the prefix cache may know.
+    private static func prompt(count: Int, _ random: inout SeededGenerator) -> [Int32] {
+        var prompt = (0..<count).map { _ in Int32.random(in: 1..<Int32(ToyModel.vocabularySize), using: &random) }
+        guard Bool.random(using: &random) else { return prompt }
+        let kind = Int32.random(in: 0..<3, using: &random)
+        let sharedCount = Bool.random(using: &random) ? count : Int.random(in: 0...count, using: &random)
+        for position in 0..<sharedCount {
+            prompt[position] = 1 + (Int32(position) &* 7 &+ kind &* 11) % Int32(ToyModel.vocabularySize - 1)
+        }
+        return prompt
+    }
+
+    @Test(arguments: 0..<200)
     func `a random life gives every request the tokens it gets alone`(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let configuration = Self.configuration(
-            chunk: [1, 7, 64, 300].randomElement(using: &random)!, running: Int.random(in: 1...4, using: &random),
+            chunk: [1, 7, 64, 300].randomElement(using: &random)!,
+            paced: [nil, 1, 16, 100].randomElement(using: &random)!, running: Int.random(in: 1...12, using: &random),
             original: Bool.random(using: &random) ? nil : Int.random(in: 1...Self.contextLength, using: &random),
             forcesLong: Int.random(in: 0..<5, using: &random) == 0)
         var cluster = ToyCluster(
@@ -51,7 +64,7 @@ import Testing
         var untouched: Set<RequestTicket> = []
         for _ in 0..<Int.random(in: 50...1500, using: &random) {
             switch Int.random(in: 0..<40, using: &random) {
-            case 0 where tickets.count < 12:
+            case 0 where tickets.count < 24:
                 let ticket = try cluster.submit(Self.request(&random, number: tickets.count))
                 tickets.append(ticket)
                 untouched.insert(ticket)

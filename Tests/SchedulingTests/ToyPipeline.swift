@@ -37,8 +37,10 @@ struct ToyPipeline {
         for admission in step.admissions {
             samplers[admission.sequence] = admission
             generated[admission.sequence] = admission.generated
-            if !step.slices.contains(where: { $0.sequence == admission.sequence && $0.firstPosition == 0 }) {
-                problems.append("\(admission.sequence) is admitted without its first rows")
+            tables[admission.sequence] = [:]
+            let slice = step.slices.first { $0.sequence == admission.sequence }
+            if slice?.pages.first?.firstLogicalPage != 0 {
+                problems.append("\(admission.sequence) is admitted without its page table")
             }
         }
         // Before the retired ones go: their pages must not be given out in this step yet.
@@ -60,10 +62,18 @@ struct ToyPipeline {
         for assignment in slice.pages {
             for (offset, page) in assignment.pages.enumerated() {
                 if Int(page.rawValue) >= pageCount { problems.append("\(page) does not exist") }
-                for (id, table) in tables where id != slice.sequence && table.values.contains(page) {
-                    problems.append("\(page) belongs to \(id) and \(slice.sequence)")
-                }
                 tables[slice.sequence, default: [:]][assignment.firstLogicalPage + offset] = page
+            }
+        }
+        // Pages of a cached prefix are shared; those that are written are nobody else's, nor of one that ends with
+        // this step.
+        let written =
+            slice.firstPosition / KVPage.positionCount...(slice.firstPosition + slice.rowCount - 1)
+            / KVPage.positionCount
+        for logical in written {
+            guard let page = tables[slice.sequence]?[logical] else { continue }
+            for (id, table) in tables where id != slice.sequence && table.values.contains(page) {
+                problems.append("\(page) belongs to \(id) and is written by \(slice.sequence)")
             }
         }
     }

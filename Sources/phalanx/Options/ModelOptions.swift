@@ -40,6 +40,22 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "The most prompt tokens per step.")
     var chunkSize: Int = 256
 
+    @Option(help: "The most prompt tokens per step while other requests decode (default: a quarter of --chunk-size).")
+    var pacedChunkSize: Int?
+
+    @Option(help: "Requests (choices, with n > 1) that are computed at the same time.")
+    var maxRunning: Int = 32
+
+    @Option(help: "Requests that may wait; beyond it the answer is 429 with Retry-After.")
+    var maxQueue: Int = 256
+
+    @Option(
+        help: """
+            Memory for keys and values of all workers together, such as 8GiB (default: what --memory leaves beside the \
+            weights). At least one context must fit; the rest serves more requests at once and keeps prefixes.
+            """)
+    var kvMemory: ByteCountArgument?
+
     @Option(help: "Layers per worker, such as 3,1,2 (default: by memory and speed).")
     var split: IntegerListArgument?
 
@@ -49,6 +65,13 @@ struct ModelOptions: ParsableArguments {
     mutating func validate() throws {
         if let ctxSize, ctxSize < 1 { throw ValidationError("--ctx-size must be at least 1.") }
         if chunkSize < 1 || chunkSize > 4096 { throw ValidationError("--chunk-size must be between 1 and 4096.") }
+        if let pacedChunkSize, pacedChunkSize < 1 || pacedChunkSize > chunkSize {
+            throw ValidationError("--paced-chunk-size must be between 1 and --chunk-size (\(chunkSize)).")
+        }
+        if maxRunning < 1 || maxRunning > 4096 { throw ValidationError("--max-running must be between 1 and 4096.") }
+        if maxQueue < 0 || maxQueue > 1_000_000 {
+            throw ValidationError("--max-queue must be between 0 and 1000000.")
+        }
         if let split, split.values.isEmpty || split.values.contains(where: { $0 < 1 }) {
             throw ValidationError("--split takes the number of layers of each worker, such as 3,1,2.")
         }
@@ -66,7 +89,9 @@ struct ModelOptions: ParsableArguments {
     func coordinatorConfiguration(host: String, port: Int, workerCount: Int) throws -> CoordinatorConfiguration {
         CoordinatorConfiguration(
             modelPath: try DemoModel.resolve(model), modelAlias: modelAlias ?? DemoModel.alias(for: model),
-            contextLength: ctxSize, kvType: kvType.type, chunkRowCount: chunkSize, split: split?.values,
-            forcesLongRope: rope == .long, bindHost: host, bindPort: port, minimumWorkerCount: workerCount)
+            contextLength: ctxSize, kvType: kvType.type, chunkRowCount: chunkSize,
+            pacedChunkRowCount: pacedChunkSize, runningSequenceLimit: maxRunning,
+            kvMemoryByteCount: kvMemory?.byteCount, split: split?.values, forcesLongRope: rope == .long,
+            bindHost: host, bindPort: port, minimumWorkerCount: workerCount, waitingRequestLimit: maxQueue)
     }
 }
