@@ -64,7 +64,7 @@ struct MixedLoad {
         return GenerationRequest(
             id: RequestID("mixed-\(number)"), prompt: prompt,
             choiceCount: Int.random(in: 0..<5, using: &random) == 0 ? 3 : 1,
-            maxTokens: Int.random(in: 0..<12, using: &random) == 0
+            maxTokens: Int.random(in: 0..<4, using: &random) == 0
                 ? nil : Int.random(in: 1...min(room, 60), using: &random),
             sampling: sampling, seed: UInt64(number), ignoreEndOfSequence: Bool.random(using: &random),
             stopTokens: stops ? (0..<40).map { 3 + Int32($0) * (vocabularySize / 45) } : [],

@@ -20,6 +20,7 @@ import Testing
                 #expect(outcome.usage?.cachedTokenCount == 0)
                 outcomes.append(outcome)
             }
+            #expect(await coordinator.scheduler.epoch?.plan == 1, "nothing failed on the way")
             return outcomes
         }
     }
@@ -83,14 +84,14 @@ import Testing
 
     @Test func `requests of all kinds at once on three uneven workers give what each gives alone`() async throws {
         try await expectEqual(
-            DemoModelFile.url.path, count: 100, vocabularySize: 1000, contextLength: 320, pageCount: 12, seed: 4)
+            DemoModelFile.url.path, count: 100, vocabularySize: 1000, contextLength: 320, pageCount: 9, seed: 4)
     }
 
     @Test(.enabled(if: Fixtures.areHere, Comment(rawValue: Fixtures.reason)))
     func `requests that cross into the long factors under load give what each gives alone`() async throws {
         try await expectEqual(
             try Fixtures.file("models/phi3-128k-like").path, count: 100, vocabularySize: 560, contextLength: 256,
-            pageCount: 10, seed: 5)
+            pageCount: 6, seed: 5)
     }
 
     @Test func `a repeated prompt costs little and says so`() async throws {
