@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "layer_table.h"
+#include "phalanx_matrix.h"
 
 #pragma STDC FP_CONTRACT OFF
 
@@ -43,6 +44,25 @@ static uint16_t *row_scales(uint8_t *rows, phalanx_kv_type type, size_t head_dim
     return (uint16_t *)(void *)(scales + position_in_page * kv_scale_bytes(type, head_dim));
 }
 
+// As blocks of activations are quantised, with the scales in half precision.
+static void store_q8(int8_t *quantized, uint16_t *scales, const float *x, size_t head_dim) {
+    const phalanx_matrix_table *matrices = phalanx_matrix_kernels(phalanx_isa_current());
+    for (size_t b = 0; b < q8_blocks(head_dim); b++) {
+        const size_t start = b * PHALANX_Q8_BLOCK, rest = head_dim - start;
+        float scale;
+        if (rest >= PHALANX_Q8_BLOCK) {
+            scale = matrices->quantize_block(PHALANX_Q8_BLOCK, x + start, quantized + start);
+        } else { // zeros change no magnitude
+            float padded[PHALANX_Q8_BLOCK] = {0};
+            int8_t numbers[PHALANX_Q8_BLOCK];
+            memcpy(padded, x + start, rest * sizeof(float));
+            scale = matrices->quantize_block(PHALANX_Q8_BLOCK, padded, numbers);
+            memcpy(quantized + start, numbers, rest);
+        }
+        phalanx_layer_current()->half_from_float(scales + b, &scale, 1);
+    }
+}
+
 static void store_row(uint8_t *rows, phalanx_kv_type type, size_t head_dim, size_t position_in_page, const float *x) {
     uint8_t *row = rows + position_in_page * kv_row_bytes(type, head_dim);
     switch (type) {
@@ -53,8 +73,7 @@ static void store_row(uint8_t *rows, phalanx_kv_type type, size_t head_dim, size
         memcpy(row, x, head_dim * sizeof(float));
         break;
     case PHALANX_KV_Q8_0:
-        phalanx_layer_current()->q8_from_float((int8_t *)row, row_scales(rows, type, head_dim, position_in_page), x,
-                                               head_dim);
+        store_q8((int8_t *)row, row_scales(rows, type, head_dim, position_in_page), x, head_dim);
         break;
     }
 }

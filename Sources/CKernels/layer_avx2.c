@@ -146,46 +146,6 @@ static void float_from_half(float *out, const uint16_t *x, size_t count) {
     }
 }
 
-// The largest of eight unsigned numbers below 2^31.
-static inline uint32_t largest_bits(__m256i x) {
-    __m128i m = _mm_max_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
-    m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4e));
-    m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0xb1));
-    return (uint32_t)_mm_cvtsi128_si32(m);
-}
-
-static void q8_from_float(int8_t *quantized, uint16_t *scales, const float *x, size_t count) {
-    const __m256i magnitude_bits = _mm256_set1_epi32(0x7fffffff);
-    size_t start = 0;
-    for (; start + PHALANX_Q8_BLOCK <= count; start += PHALANX_Q8_BLOCK) {
-        __m256i largest8 = _mm256_setzero_si256();
-        for (size_t i = 0; i < PHALANX_Q8_BLOCK; i += 8) {
-            const __m256i bits = _mm256_castps_si256(_mm256_loadu_ps(x + start + i));
-            largest8 = _mm256_max_epi32(largest8, _mm256_and_si256(bits, magnitude_bits));
-        }
-        const uint32_t largest = largest_bits(largest8);
-        if (largest < PHALANX_Q8_ZERO_BELOW || largest >= 0x7f800000) break; // rare: left to the definition
-        float magnitude;
-        memcpy(&magnitude, &largest, sizeof magnitude);
-        const __m256 inverse = _mm256_set1_ps(127.0f / magnitude);
-        __m256i rounded[4];
-        for (size_t i = 0; i < 4; i++) {
-            rounded[i] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + start + i * 8), inverse));
-        }
-        const __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(rounded[0], rounded[1]),
-                                                 _mm256_packs_epi32(rounded[2], rounded[3]));
-        // The packs interleave 128-bit halves; this puts groups of 4 back in order.
-        const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-        _mm256_storeu_si256((__m256i *)(void *)(quantized + start), _mm256_permutevar8x32_epi32(bytes, order));
-        const __m128i scale = _mm_cvtps_ph(_mm_set_ss(magnitude / 127.0f), _MM_FROUND_TO_NEAREST_INT);
-        scales[start / PHALANX_Q8_BLOCK] = (uint16_t)_mm_extract_epi16(scale, 0);
-    }
-    if (start < count) {
-        phalanx_layer_scalar.q8_from_float(quantized + start, scales + start / PHALANX_Q8_BLOCK, x + start,
-                                           count - start);
-    }
-}
-
 static void float_from_q8(float *out, const int8_t *quantized, const uint16_t *scales, size_t count) {
     size_t i = 0;
     for (; i + 8 <= count; i += 8) {
@@ -366,7 +326,6 @@ const phalanx_layer_table phalanx_layer_avx2 = {
     .rope_rotate = rope_rotate,
     .half_from_float = half_from_float,
     .float_from_half = float_from_half,
-    .q8_from_float = q8_from_float,
     .float_from_q8 = float_from_q8,
     .max = maximum,
     .exp_sum_segment = exp_sum_segment,

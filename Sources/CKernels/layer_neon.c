@@ -153,44 +153,6 @@ static void float_from_half(float *out, const uint16_t *x, size_t count) {
 
 // ---- q8 numbers -----------------------------------------------------------------------------------------------------
 
-// Eight numbers, rounded half to even.
-INLINE int8x8_t rounded_eight(const float *x, float inverse) {
-    const int32x4_t low = vcvtnq_s32_f32(vmulq_n_f32(vld1q_f32(x), inverse));
-    const int32x4_t high = vcvtnq_s32_f32(vmulq_n_f32(vld1q_f32(x + 4), inverse));
-    return vmovn_s16(vcombine_s16(vmovn_s32(low), vmovn_s32(high)));
-}
-
-static void q8_block(int8_t *quantized, uint16_t *scale, const float x[PHALANX_Q8_BLOCK]) {
-    uint32x4_t magnitudes = vdupq_n_u32(0);
-    for (size_t i = 0; i < PHALANX_Q8_BLOCK; i += 4) {
-        const uint32x4_t bits = vreinterpretq_u32_f32(vld1q_f32(x + i));
-        magnitudes = vmaxq_u32(magnitudes, vbicq_u32(bits, vdupq_n_u32(0x80000000u)));
-    }
-    const uint32_t largest = vmaxvq_u32(magnitudes);
-    if (largest < PHALANX_Q8_ZERO_BELOW || largest >= 0x7f800000) {
-        memset(quantized, 0, PHALANX_Q8_BLOCK);
-        *scale = largest < PHALANX_Q8_ZERO_BELOW ? 0 : 0x7e00;
-        return;
-    }
-    float magnitude;
-    memcpy(&magnitude, &largest, sizeof magnitude);
-    const float inverse = 127.0f / magnitude, quotient = magnitude / 127.0f;
-    for (size_t i = 0; i < PHALANX_Q8_BLOCK; i += 8) vst1_s8(quantized + i, rounded_eight(x + i, inverse));
-    half_from_float(scale, &quotient, 1);
-}
-
-static void q8_from_float(int8_t *quantized, uint16_t *scales, const float *x, size_t count) {
-    size_t i = 0;
-    for (; i + PHALANX_Q8_BLOCK <= count; i += PHALANX_Q8_BLOCK) q8_block(quantized + i, scales++, x + i);
-    if (i < count) { // zeros change no magnitude
-        float tail[PHALANX_Q8_BLOCK] = {0};
-        int8_t numbers[PHALANX_Q8_BLOCK];
-        memcpy(tail, x + i, (count - i) * sizeof(float));
-        q8_block(numbers, scales, tail);
-        memcpy(quantized + i, numbers, count - i);
-    }
-}
-
 static void float_from_q8(float *out, const int8_t *quantized, const uint16_t *scales, size_t count) {
     for (size_t start = 0; start < count; start += PHALANX_Q8_BLOCK) {
         const size_t end = count - start < PHALANX_Q8_BLOCK ? count : start + PHALANX_Q8_BLOCK;
@@ -384,7 +346,6 @@ const phalanx_layer_table phalanx_layer_neon = {
     .rope_rotate = rope_rotate,
     .half_from_float = half_from_float,
     .float_from_half = float_from_half,
-    .q8_from_float = q8_from_float,
     .float_from_q8 = float_from_q8,
     .max = maximum,
     .exp_sum_segment = exp_sum_segment,

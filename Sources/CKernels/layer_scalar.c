@@ -95,33 +95,6 @@ static void float_from_half(float *out, const uint16_t *x, size_t count) {
     for (size_t i = 0; i < count; i++) out[i] = float_from_one(x[i]);
 }
 
-// The scale is stored in half precision, but the numbers are divided by the largest magnitude itself.
-static void q8_from_float(int8_t *quantized, uint16_t *scales, const float *x, size_t count) {
-    for (size_t start = 0; start < count; start += PHALANX_Q8_BLOCK) {
-        const size_t end = count - start < PHALANX_Q8_BLOCK ? count : start + PHALANX_Q8_BLOCK;
-        uint32_t largest = 0;
-        for (size_t i = start; i < end; i++) {
-            uint32_t magnitude;
-            memcpy(&magnitude, x + i, sizeof magnitude);
-            magnitude &= 0x7fffffff;
-            largest = magnitude > largest ? magnitude : largest;
-        }
-        float magnitude;
-        memcpy(&magnitude, &largest, sizeof magnitude);
-        if (largest < PHALANX_Q8_ZERO_BELOW || largest >= 0x7f800000) {
-            memset(quantized + start, 0, end - start);
-            scales[start / PHALANX_Q8_BLOCK] = largest < PHALANX_Q8_ZERO_BELOW ? 0 : 0x7e00;
-            continue;
-        }
-        const float inverse = 127.0f / magnitude;
-        for (size_t i = start; i < end; i++) {
-            const float rounded = (x[i] * inverse + PHALANX_ROUNDER) - PHALANX_ROUNDER;
-            quantized[i] = (int8_t)rounded;
-        }
-        scales[start / PHALANX_Q8_BLOCK] = half_from_one(magnitude / 127.0f);
-    }
-}
-
 static void float_from_q8(float *out, const int8_t *quantized, const uint16_t *scales, size_t count) {
     for (size_t i = 0; i < count; i++) out[i] = (float)quantized[i] * float_from_one(scales[i / PHALANX_Q8_BLOCK]);
 }
@@ -189,7 +162,6 @@ const phalanx_layer_table phalanx_layer_scalar = {
     .rope_rotate = rope_rotate,
     .half_from_float = half_from_float,
     .float_from_half = float_from_half,
-    .q8_from_float = q8_from_float,
     .float_from_q8 = float_from_q8,
     .max = maximum,
     .exp_sum_segment = exp_sum_segment,

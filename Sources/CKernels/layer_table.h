@@ -13,9 +13,6 @@ enum {
     PHALANX_EXP_SUM_SEGMENT = 1024,
 };
 
-// Below this magnitude (2^-100) a block of q8 numbers is zero: 127 / a and a / 127 stay normal numbers.
-#define PHALANX_Q8_ZERO_BELOW 0x0d800000u
-
 typedef struct phalanx_attention_block {
     float *states;          // state_stride apart
     size_t state_stride;
@@ -39,7 +36,6 @@ typedef struct phalanx_layer_table {
     void (*half_from_float)(uint16_t *out, const float *x, size_t count);
     void (*float_from_half)(float *out, const uint16_t *x, size_t count);
     // int8 numbers in blocks of 32 with one f16 scale each; the last block may be shorter.
-    void (*q8_from_float)(int8_t *quantized, uint16_t *scales, const float *x, size_t count);
     void (*float_from_q8)(float *out, const int8_t *quantized, const uint16_t *scales, size_t count);
     float (*max)(const float *x, size_t count);
     // One segment, at most PHALANX_EXP_SUM_SEGMENT elements; out may be NULL.

@@ -16,10 +16,10 @@ static float float_of(uint32_t bits) {
 }
 
 // The bits of the largest magnitude; as integers they order like the magnitudes, with infinity and NaN on top.
-static uint32_t largest_magnitude(int count, const float *values) {
+static uint32_t largest_magnitude(size_t count, const float *values) {
     const __m256i mask = _mm256_set1_epi32(0x7fffffff);
     __m256i largest = _mm256_setzero_si256();
-    for (int i = 0; i < count; i += 8) {
+    for (size_t i = 0; i < count; i += 8) {
         const __m256i bits = _mm256_loadu_si256((const __m256i *)(values + i));
         largest = _mm256_max_epi32(largest, _mm256_and_si256(bits, mask));
     }
@@ -33,16 +33,16 @@ static __m256i rounded(const float *values, __m256 inverse) {
     return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(values), inverse));
 }
 
-static float quantize_block(int count, const float *values, int8_t *quantized) {
+float phalanx_avx2_quantize_block(size_t count, const float *values, int8_t *quantized) {
     const uint32_t largest = largest_magnitude(count, values);
     if (largest < PHALANX_ZERO_BELOW || largest >= PHALANX_INFINITE) {
-        memset(quantized, 0, (size_t)count);
+        memset(quantized, 0, count);
         return largest < PHALANX_ZERO_BELOW ? 0.0f : float_of(PHALANX_NAN);
     }
     const __m256 inverse = _mm256_set1_ps(127.0f / float_of(largest));
     // The packs interleave 128-bit halves; this puts groups of 4 back in order.
     const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-    for (int i = 0; i < count; i += 32) {
+    for (size_t i = 0; i < count; i += 32) {
         const __m256i first = _mm256_packs_epi32(rounded(values + i, inverse), rounded(values + i + 8, inverse));
         const __m256i second = _mm256_packs_epi32(rounded(values + i + 16, inverse), rounded(values + i + 24, inverse));
         const __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(first, second), order);
@@ -71,7 +71,7 @@ void phalanx_avx2_quantize(phalanx_activation activation, size_t columns, const 
     float *scales = (float *)(row + parts.scales);
     const size_t block = activation == PHALANX_ACTIVATION_INT8_32 ? 32 : 256;
     for (size_t b = 0; b < columns / block; b++) {
-        scales[b] = quantize_block((int)block, values + b * block, quantized + b * block);
+        scales[b] = phalanx_avx2_quantize_block(block, values + b * block, quantized + b * block);
     }
     for (size_t i = 0; i < columns / 32; i++) {
         const __m128i halves = sums_of_16(quantized + i * 32);

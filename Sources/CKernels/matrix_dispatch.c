@@ -2,13 +2,13 @@
 #include "matrix_table.h"
 
 static phalanx_matrix_table tables[PHALANX_ISA_COUNT] = {
-    [PHALANX_ISA_SCALAR] = {phalanx_scalar_quantize, phalanx_scalar_multiply},
+    [PHALANX_ISA_SCALAR] = {phalanx_scalar_quantize_block, phalanx_scalar_quantize, phalanx_scalar_multiply},
 #if defined(__x86_64__)
-    [PHALANX_ISA_AVX2] = {phalanx_avx2_quantize, phalanx_avx2_multiply},
+    [PHALANX_ISA_AVX2] = {phalanx_avx2_quantize_block, phalanx_avx2_quantize, phalanx_avx2_multiply},
     [PHALANX_ISA_AVX_VNNI] = {.multiply = phalanx_avx_vnni_multiply},
     [PHALANX_ISA_AVX512] = {.multiply = phalanx_avx512_multiply},
 #elif defined(__aarch64__)
-    [PHALANX_ISA_NEON] = {phalanx_neon_quantize, phalanx_neon_multiply},
+    [PHALANX_ISA_NEON] = {phalanx_neon_quantize_block, phalanx_neon_quantize, phalanx_neon_multiply},
     [PHALANX_ISA_NEON_DOT] = {.multiply = phalanx_neon_dot_multiply},
     [PHALANX_ISA_NEON_I8MM] = {.multiply = phalanx_neon_i8mm_multiply},
 #endif

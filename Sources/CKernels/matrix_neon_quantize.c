@@ -33,7 +33,7 @@ static int16x8_t rounded_eight(const float *values, float32x4_t inverse) {
     return vcombine_s16(vmovn_s32(rounded(values, inverse)), vmovn_s32(rounded(values + 4, inverse)));
 }
 
-static float quantize_block(size_t count, const float *values, int8_t *quantized) {
+float phalanx_neon_quantize_block(size_t count, const float *values, int8_t *quantized) {
     const uint32_t largest = largest_magnitude(count, values);
     if (largest < PHALANX_ZERO_BELOW || largest >= PHALANX_INFINITE) {
         memset(quantized, 0, count);
@@ -60,7 +60,7 @@ void phalanx_neon_quantize(phalanx_activation activation, size_t columns, const 
     float *scales = (float *)(void *)(row + parts.scales);
     const size_t block = activation == PHALANX_ACTIVATION_INT8_32 ? 32 : 256;
     for (size_t b = 0; b < columns / block; b++) {
-        scales[b] = quantize_block(block, values + b * block, quantized + b * block);
+        scales[b] = phalanx_neon_quantize_block(block, values + b * block, quantized + b * block);
     }
     for (size_t i = 0; i < columns / 32; i++) {
         const int16_t low = sum_of_16(quantized + i * 32), high = sum_of_16(quantized + i * 32 + 16);

@@ -25,18 +25,18 @@ static int round_half_even(float value) {
 }
 
 // One block of `count` values; returns its scale.
-static float quantize_block(int count, const float *values, int8_t *quantized) {
+float phalanx_scalar_quantize_block(size_t count, const float *values, int8_t *quantized) {
     uint32_t largest = 0;
-    for (int i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const uint32_t magnitude = bits_of(values[i]) & 0x7fffffffu;
         if (magnitude > largest) largest = magnitude;
     }
     if (largest < PHALANX_ZERO_BELOW || largest >= PHALANX_INFINITE) {
-        memset(quantized, 0, (size_t)count);
+        memset(quantized, 0, count);
         return largest < PHALANX_ZERO_BELOW ? 0.0f : float_of(PHALANX_NAN);
     }
     const float inverse = 127.0f / float_of(largest);
-    for (int i = 0; i < count; i++) quantized[i] = (int8_t)round_half_even(values[i] * inverse);
+    for (size_t i = 0; i < count; i++) quantized[i] = (int8_t)round_half_even(values[i] * inverse);
     return float_of(largest) / 127.0f;
 }
 
@@ -55,13 +55,13 @@ void phalanx_scalar_quantize(phalanx_activation activation, size_t columns, cons
     } else if (activation == PHALANX_ACTIVATION_INT8_32) {
         int32_t *sums = (int32_t *)(row + parts.sums);
         for (size_t b = 0; b < columns / 32; b++) {
-            scales[b] = quantize_block(32, values + b * 32, quantized + b * 32);
+            scales[b] = phalanx_scalar_quantize_block(32, values + b * 32, quantized + b * 32);
             sums[b] = sum_of(quantized + b * 32, 32);
         }
     } else {
         int16_t *sums16 = (int16_t *)(row + parts.sums), *sums32 = (int16_t *)(row + parts.sums32);
         for (size_t b = 0; b < columns / 256; b++) {
-            scales[b] = quantize_block(256, values + b * 256, quantized + b * 256);
+            scales[b] = phalanx_scalar_quantize_block(256, values + b * 256, quantized + b * 256);
         }
         for (size_t i = 0; i < columns / 16; i++) sums16[i] = (int16_t)sum_of(quantized + i * 16, 16);
         for (size_t i = 0; i < columns / 32; i++) sums32[i] = (int16_t)sum_of(quantized + i * 32, 32);

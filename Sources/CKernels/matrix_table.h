@@ -11,15 +11,18 @@
 // What a NaN is stored as.
 #define PHALANX_NAN 0x7fc00000u
 
+float phalanx_scalar_quantize_block(size_t count, const float *values, int8_t *quantized);
 void phalanx_scalar_quantize(phalanx_activation activation, size_t columns, const float *values, uint8_t *row);
 void phalanx_scalar_multiply(const phalanx_product *product, size_t first, size_t end);
 
 #if defined(__x86_64__)
+float phalanx_avx2_quantize_block(size_t count, const float *values, int8_t *quantized);
 void phalanx_avx2_quantize(phalanx_activation activation, size_t columns, const float *values, uint8_t *row);
 void phalanx_avx2_multiply(const phalanx_product *product, size_t first, size_t end);
 void phalanx_avx_vnni_multiply(const phalanx_product *product, size_t first, size_t end);
 void phalanx_avx512_multiply(const phalanx_product *product, size_t first, size_t end);
 #elif defined(__aarch64__)
+float phalanx_neon_quantize_block(size_t count, const float *values, int8_t *quantized);
 void phalanx_neon_quantize(phalanx_activation activation, size_t columns, const float *values, uint8_t *row);
 void phalanx_neon_multiply(const phalanx_product *product, size_t first, size_t end);
 void phalanx_neon_dot_multiply(const phalanx_product *product, size_t first, size_t end);

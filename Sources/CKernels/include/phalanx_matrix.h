@@ -119,9 +119,12 @@ typedef struct phalanx_product {
 
 // The kernels of one instruction set.
 typedef struct phalanx_matrix_table {
-    // Floats -> one activation row of the int8 forms, by blocks of A:
+    // Floats -> a block of int8 values, and their scale:
     //   a = largest magnitude. a infinite or NaN in the block: scale NaN, values 0 (every product with it is NaN).
     //   a < 2^-100: scale 0, values 0. Otherwise scale = a / 127 and value = x * (127 / a) rounded half to even.
+    // count is a multiple of 32.
+    float (*quantize_block)(size_t count, const float *values, int8_t *quantized);
+    // Floats -> one activation row; the int8 forms by blocks of A.
     void (*quantize)(phalanx_activation activation, size_t columns, const float *values, uint8_t *row);
     // Computes the panels first ..< end of a product.
     void (*multiply)(const phalanx_product *product, size_t first, size_t end);
