@@ -7,6 +7,7 @@
 
 #include <immintrin.h>
 
+#include "layer_rest.h"
 #include "math_exp.h"
 
 #pragma STDC FP_CONTRACT OFF
@@ -97,7 +98,7 @@ static void silu_gate(float *out, const float *gate, const float *up, size_t cou
         const __m256 silu = _mm256_div_ps(g, _mm256_add_ps(one, e));
         _mm256_storeu_ps(out + i, _mm256_mul_ps(silu, _mm256_loadu_ps(up + i)));
     }
-    for (; i < count; i++) out[i] = (gate[i] / (1.0f + phalanx_exp_inline(-gate[i]))) * up[i];
+    phalanx_silu_rest(out, gate, up, i, count);
 }
 
 static void rope_rotate(float *x, const float *cosine, const float *sine, size_t half_count, size_t head_count,
@@ -111,11 +112,7 @@ static void rope_rotate(float *x, const float *cosine, const float *sine, size_t
             _mm256_storeu_ps(first + i, _mm256_sub_ps(_mm256_mul_ps(a, c), _mm256_mul_ps(b, s)));
             _mm256_storeu_ps(second + i, _mm256_add_ps(_mm256_mul_ps(b, c), _mm256_mul_ps(a, s)));
         }
-        for (; i < half_count; i++) {
-            const float a = first[i], b = second[i];
-            first[i] = a * cosine[i] - b * sine[i];
-            second[i] = b * cosine[i] + a * sine[i];
-        }
+        phalanx_rope_rest(first, second, cosine, sine, i, half_count);
     }
 }
 
@@ -302,21 +299,13 @@ static void attention_block(const phalanx_attention_block *block) {
 }
 
 static void attention_merge(float *into, const float *from, size_t stride) {
-    if (from[stride + 1] == 0.0f) return;
-    if (into[stride + 1] == 0.0f) {
-        memcpy(into, from, (stride + 2) * sizeof(float));
-        return;
-    }
-    const float largest = into[stride] > from[stride] ? into[stride] : from[stride];
-    const float earlier = phalanx_exp_inline(into[stride] - largest);
-    const float later = phalanx_exp_inline(from[stride] - largest);
+    float earlier, later;
+    if (!phalanx_merge_weights(into, from, stride, &earlier, &later)) return;
     const __m256 earlier8 = _mm256_set1_ps(earlier), later8 = _mm256_set1_ps(later);
     for (size_t d = 0; d < stride; d += 8) {
         const __m256 scaled = _mm256_mul_ps(_mm256_loadu_ps(into + d), earlier8);
         _mm256_storeu_ps(into + d, _mm256_fmadd_ps(_mm256_loadu_ps(from + d), later8, scaled));
     }
-    into[stride] = largest;
-    into[stride + 1] = __builtin_fmaf(from[stride + 1], later, into[stride + 1] * earlier);
 }
 
 const phalanx_layer_table phalanx_layer_avx2 = {

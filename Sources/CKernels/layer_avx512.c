@@ -9,6 +9,7 @@
 #include <immintrin.h>
 #include <stdbool.h>
 
+#include "layer_rest.h"
 #include "math_exp.h"
 
 #pragma STDC FP_CONTRACT OFF
@@ -313,21 +314,13 @@ static void attention_block(const phalanx_attention_block *block) { attention_al
 static void attention_block_half(const phalanx_attention_block *block) { attention_all(true, block); }
 
 static void attention_merge(float *into, const float *from, size_t stride) {
-    if (from[stride + 1] == 0.0f) return;
-    if (into[stride + 1] == 0.0f) {
-        memcpy(into, from, (stride + 2) * sizeof(float));
-        return;
-    }
-    const float largest = into[stride] > from[stride] ? into[stride] : from[stride];
-    const float earlier = phalanx_exp_inline(into[stride] - largest);
-    const float later = phalanx_exp_inline(from[stride] - largest);
+    float earlier, later;
+    if (!phalanx_merge_weights(into, from, stride, &earlier, &later)) return;
     const __m512 earlier16 = _mm512_set1_ps(earlier), later16 = _mm512_set1_ps(later);
     for (size_t d = 0; d < stride; d += 16) {
         const __m512 scaled = _mm512_mul_ps(_mm512_loadu_ps(into + d), earlier16);
         _mm512_storeu_ps(into + d, _mm512_fmadd_ps(_mm512_loadu_ps(from + d), later16, scaled));
     }
-    into[stride] = largest;
-    into[stride + 1] = __builtin_fmaf(from[stride + 1], later, into[stride + 1] * earlier);
 }
 
 const phalanx_layer_table phalanx_layer_avx512 = {

@@ -6,6 +6,7 @@
 
 #include <arm_neon.h>
 
+#include "layer_rest.h"
 #include "math_exp.h"
 
 #pragma STDC FP_CONTRACT OFF
@@ -99,7 +100,7 @@ static void silu_gate(float *out, const float *gate, const float *up, size_t cou
         const float32x4_t silu = vdivq_f32(g, vaddq_f32(one, exp4(vnegq_f32(g))));
         vst1q_f32(out + i, vmulq_f32(silu, vld1q_f32(up + i)));
     }
-    for (; i < count; i++) out[i] = (gate[i] / (1.0f + phalanx_exp_inline(-gate[i]))) * up[i];
+    phalanx_silu_rest(out, gate, up, i, count);
 }
 
 static void rope_rotate(float *x, const float *cosine, const float *sine, size_t half_count, size_t head_count,
@@ -113,11 +114,7 @@ static void rope_rotate(float *x, const float *cosine, const float *sine, size_t
             vst1q_f32(first + i, vsubq_f32(vmulq_f32(a, c), vmulq_f32(b, s)));
             vst1q_f32(second + i, vaddq_f32(vmulq_f32(b, c), vmulq_f32(a, s)));
         }
-        for (; i < half_count; i++) {
-            const float a = first[i], b = second[i];
-            first[i] = a * cosine[i] - b * sine[i];
-            second[i] = b * cosine[i] + a * sine[i];
-        }
+        phalanx_rope_rest(first, second, cosine, sine, i, half_count);
     }
 }
 
@@ -323,20 +320,12 @@ static void attention_block(const phalanx_attention_block *block) {
 }
 
 static void attention_merge(float *into, const float *from, size_t stride) {
-    if (from[stride + 1] == 0.0f) return;
-    if (into[stride + 1] == 0.0f) {
-        memcpy(into, from, (stride + 2) * sizeof(float));
-        return;
-    }
-    const float largest = into[stride] > from[stride] ? into[stride] : from[stride];
-    const float earlier = phalanx_exp_inline(into[stride] - largest);
-    const float later = phalanx_exp_inline(from[stride] - largest);
+    float earlier, later;
+    if (!phalanx_merge_weights(into, from, stride, &earlier, &later)) return;
     for (size_t d = 0; d < stride; d += 4) {
         const float32x4_t scaled = vmulq_n_f32(vld1q_f32(into + d), earlier);
         vst1q_f32(into + d, vfmaq_n_f32(scaled, vld1q_f32(from + d), later));
     }
-    into[stride] = largest;
-    into[stride + 1] = __builtin_fmaf(from[stride + 1], later, into[stride + 1] * earlier);
 }
 
 const phalanx_layer_table phalanx_layer_neon = {

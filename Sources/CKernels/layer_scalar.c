@@ -1,4 +1,5 @@
 // The definition of the layer kernels.
+#include "layer_rest.h"
 #include "layer_table.h"
 #include "math_exp.h"
 
@@ -36,18 +37,14 @@ static void add(float *x, const float *y, size_t count) {
 }
 
 static void silu_gate(float *out, const float *gate, const float *up, size_t count) {
-    for (size_t i = 0; i < count; i++) out[i] = (gate[i] / (1.0f + phalanx_exp_inline(-gate[i]))) * up[i];
+    phalanx_silu_rest(out, gate, up, 0, count);
 }
 
 static void rope_rotate(float *x, const float *cosine, const float *sine, size_t half_count, size_t head_count,
                         size_t head_dim) {
     for (size_t head = 0; head < head_count; head++) {
         float *first = x + head * head_dim, *second = first + half_count;
-        for (size_t i = 0; i < half_count; i++) {
-            const float a = first[i], b = second[i];
-            first[i] = a * cosine[i] - b * sine[i];
-            second[i] = b * cosine[i] + a * sine[i];
-        }
+        phalanx_rope_rest(first, second, cosine, sine, 0, half_count);
     }
 }
 
@@ -142,17 +139,9 @@ static void attention_block(const phalanx_attention_block *block) {
 }
 
 static void attention_merge(float *into, const float *from, size_t stride) {
-    if (from[stride + 1] == 0.0f) return;
-    if (into[stride + 1] == 0.0f) {
-        memcpy(into, from, (stride + 2) * sizeof(float));
-        return;
-    }
-    const float largest = into[stride] > from[stride] ? into[stride] : from[stride];
-    const float earlier = phalanx_exp_inline(into[stride] - largest);
-    const float later = phalanx_exp_inline(from[stride] - largest);
+    float earlier, later;
+    if (!phalanx_merge_weights(into, from, stride, &earlier, &later)) return;
     for (size_t d = 0; d < stride; d++) into[d] = __builtin_fmaf(from[d], later, into[d] * earlier);
-    into[stride] = largest;
-    into[stride + 1] = __builtin_fmaf(from[stride + 1], later, into[stride + 1] * earlier);
 }
 
 const phalanx_layer_table phalanx_layer_scalar = {
