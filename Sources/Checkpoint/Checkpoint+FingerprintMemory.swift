@@ -53,8 +53,7 @@ extension Checkpoint {
         hash.update(path)
         for identity in identities {
             guard let identity else { return nil }
-            hash.update(
-                "\(identity.device) \(identity.inode) \(identity.byteCount) \(identity.modificationNanoseconds)")
+            hash.update(identity.key)
         }
         return hash.hexadecimal()
     }

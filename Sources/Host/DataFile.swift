@@ -90,7 +90,7 @@ public final class DataFile: Sendable {
 
     /// Gives the file its size, and room on the disk for it where the file system can promise that.
     public func reserve(byteCount: Int) throws(HostError) {
-        let error = chost_reserve_file(descriptor, Int64(byteCount))
+        let error = chost_reserve(descriptor, Int64(byteCount))
         guard error == 0 else {
             throw HostError.change(of: path, action: "reserve \(byteCount) bytes", errno: error)
         }

@@ -18,6 +18,9 @@ public struct FileIdentity: Sendable, Hashable, Codable {
         self.init(status)
     }
 
+    /// The four numbers, in the order of the properties: a key in files that outlive the process.
+    public var key: String { "\(device) \(inode) \(byteCount) \(modificationNanoseconds)" }
+
     init(_ status: stat) {
         device = UInt64(status.st_dev)
         inode = UInt64(status.st_ino)

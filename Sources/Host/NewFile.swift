@@ -163,15 +163,14 @@ public final class NewFile: Sendable {
     }
 
     private static func checkRoom(in folder: String, byteCount: Int, path: String) throws(HostError) {
-        var status = statvfs()
-        guard unsafe statvfs(folder, &status) == 0 else {
-            throw errno == ENOENT
-                ? HostError(code: .fileNotFound, message: "\(folder): no such folder; create it first")
-                : refusal(path, action: "examine the disk of", errno)
+        let room: Int
+        do throws(HostError) {
+            room = try DiskSpace(at: folder).availableByteCount
+        } catch {
+            guard error.code == .fileNotFound else { throw error }
+            throw refusal(path, action: "create", ENOENT)
         }
-        let (room, overflow) = Int(clamping: status.f_bavail).multipliedReportingOverflow(
-            by: Int(clamping: status.f_frsize))
-        guard overflow || room >= byteCount else {
+        guard room >= byteCount else {
             throw HostError(
                 code: .noSpace,
                 message: "\(path): needs \(byteCount) bytes, but its disk has room for only \(room); free some room or "

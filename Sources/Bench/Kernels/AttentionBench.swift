@@ -39,7 +39,7 @@ final class AttentionBench {
         output = try LayerRows.allocated(rowCount: 1, columnCount: plan.headCount * plan.headSize)
         scratch = try LayerRows.allocated(
             rowCount: pool.threadCount, columnCount: kernel.scratchCount(rowCount: 1))
-        var random = RandomWeights()
+        var random = SplitMix64(seed: 1)
         random.fill(query)
         fillPages(&random)
     }
@@ -75,7 +75,7 @@ final class AttentionBench {
     }
 
     /// Keys and values of all layers, from a few random rows.
-    private func fillPages(_ random: inout RandomWeights) {
+    private func fillPages(_ random: inout SplitMix64) {
         let rows = (try? LayerRows.allocated(rowCount: 64, columnCount: kernel.layout.headSize)) ?? query
         random.fill(rows)
         let kernel = kernel

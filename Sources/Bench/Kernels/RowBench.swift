@@ -26,7 +26,7 @@ struct RowBench {
     func cases(_ plan: KernelBenchPlan) throws -> [Case] {
         let rowCount = plan.rowCounts.max() ?? 1
         let columns = plan.columnCount
-        var random = RandomWeights()
+        var random = SplitMix64(seed: 1)
         let rows = { (columns: Int) in try LayerRows.allocated(rowCount: rowCount, columnCount: columns) }
         let input = try rows(columns)
         random.fill(input)
@@ -66,7 +66,7 @@ struct RowBench {
     private func rope(_ plan: KernelBenchPlan, rowCount: Int) throws -> Case {
         let headCount = plan.headCount + plan.keyValueHeadCount
         let heads = try LayerRows.allocated(rowCount: rowCount, columnCount: headCount * plan.headSize)
-        var random = RandomWeights()
+        var random = SplitMix64(seed: 1)
         random.fill(heads)
         let half = plan.headSize / 2
         let frequencies = try LayerRows.allocated(rowCount: 1, columnCount: half)

@@ -18,7 +18,7 @@ struct SamplingBench {
 
     init(vocabularySize: Int, parameters: SamplingParameters) throws {
         logits = try LayerRows.allocated(rowCount: 1, columnCount: vocabularySize)
-        var random = RandomWeights()
+        var random = SplitMix64(seed: 1)
         random.fill(logits)
         // Wide enough that some tokens are much likelier than others, as with a trained model.
         for column in 0..<vocabularySize { logits[0, column] *= 12 }

@@ -19,8 +19,13 @@ final class WeightSet {
     init(format: WeightFormat, columns: Int, outputs: Int, maxRowCount: Int, pool: ComputePool) throws {
         self.format = format
         self.pool = pool
-        var random = RandomWeights()
-        let bytes = try random.bytes(format: format, rows: outputs, columns: columns)
+        let rowByteCount = try format.rowByteCount(columns: columns)
+        var bytes = [UInt8](repeating: 0, count: rowByteCount * outputs)
+        let weights = try SyntheticRows(format: format, columns: columns, deviation: 0.02)
+        // As many bytes as the rows have.
+        unsafe bytes.withUnsafeMutableBytes { target in
+            unsafe weights.draw(0..<outputs, key: { UInt64($0) }, into: target)
+        }
         let matrixByteCount = try PackedMatrix.byteCount(format: format, rows: outputs, columns: columns)
         let stride = (matrixByteCount + 4095) / 4096 * 4096
         let room = min(Self.byteCount, Machine.detect().availableByteCount / 4)
@@ -55,6 +60,7 @@ final class WeightSet {
         input = try ActivationBuffer(layout: format.activationLayout, columns: columns, capacity: maxRowCount)
         output = try LayerRows.allocated(rowCount: maxRowCount, columnCount: outputs)
         let rows = try LayerRows.allocated(rowCount: maxRowCount, columnCount: columns)
+        var random = SplitMix64(seed: 1)
         random.fill(rows)
         input.fill(0..<maxRowCount, from: rows)
     }

@@ -66,8 +66,11 @@ public struct SyntheticCheckpoint: Sendable {
                 done += entry.plan.byteCount
                 continue
             }
+            guard let format = WeightFormat(ggmlType: entry.plan.type.rawValue) else {
+                throw KernelsError("there are no kernels for \(entry.plan.type.name)")
+            }
             let rows = try SyntheticRows(
-                type: entry.plan.type, columns: entry.plan.columns,
+                format: format, columns: entry.plan.columns,
                 deviation: deviation(entry.tensor.role, columns: entry.plan.columns))
             let tensorKey = SplitMix64.mixed(SplitMix64.mixed(seed) &+ UInt64(index))
             try unsafe writer.fill(

@@ -1,4 +1,3 @@
-import Checkpoint
 import Kernels
 
 /// Draws rows of normally distributed weights straight in the form of a file, without quantising anything.
@@ -16,15 +15,12 @@ struct SyntheticRows {
     private let form: Form
 
     /// - Parameter deviation: the standard deviation of the weights.
-    init(type: TensorType, columns: Int, deviation: Double) throws(KernelsError) {
-        guard let format = WeightFormat(ggmlType: type.rawValue) else {
-            throw KernelsError("there are no kernels for \(type.name)")
-        }
+    init(format: WeightFormat, columns: Int, deviation: Double) throws(KernelsError) {
         rowByteCount = try format.rowByteCount(columns: columns)
         form =
             format.isQuantized
             ? .blocks(try BlockRows(format: format, columns: columns, deviation: deviation))
-            : .floats(FloatRows(type: type, deviation: deviation))
+            : .floats(FloatRows(format: format, deviation: deviation))
     }
 
     /// Writes consecutive rows; row `n` of them has the key `key(n)`.
@@ -52,37 +48,17 @@ struct SyntheticRows {
     }
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014).
-struct SplitMix64 {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        return Self.mixed(state)
-    }
-
-    /// The generator's finaliser: every bit depends on every bit.
-    static func mixed(_ value: UInt64) -> UInt64 {
-        var mixed = value
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
-
 /// Rows of F32, F16 or BF16.
 private struct FloatRows {
     /// The number of each 16 random bits: its bit pattern, and how many bytes that has.
     private let patterns: [UInt32]
     private let width: Int
 
-    init(type: TensorType, deviation: Double) {
-        width = type.blockByteCount
+    init(format: WeightFormat, deviation: Double) {
+        width = format.blockByteCount
         patterns = NormalTable.quantiles(bitCount: 16).map { quantile in
             let value = Float(quantile * deviation)
-            switch type {
+            switch format {
             case .f16: return UInt32(Float16(value).bitPattern)
             // Round to nearest; no tie and no carry into infinity among these numbers matters.
             case .bf16: return (value.bitPattern &+ 0x8000) >> 16

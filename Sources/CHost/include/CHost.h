@@ -32,9 +32,16 @@ int32_t chost_move_into_memory(void *start, size_t byte_count, size_t alignment)
 
 // ---- Files ----------------------------------------------------------------------------------------------------
 
-/// Gives an open file at least `byte_count` bytes, with room on the disk where the file system can promise it.
-/// Returns 0 or an errno.
-int32_t chost_reserve_file(int32_t descriptor, int64_t byte_count);
+/// Opens a new file for reading and writing that has no name in `directory`'s file system yet (O_TMPFILE): it vanishes
+/// with its last descriptor. Returns the descriptor, or a negated errno (EOPNOTSUPP where the file system has none).
+int32_t chost_open_unnamed(const char *directory);
+
+/// Reserves the disk blocks of a file of `byte_count` bytes, which then has that size; a file system that cannot reserve
+/// only sets the size. Returns 0 or an errno.
+int32_t chost_reserve(int32_t descriptor, int64_t byte_count);
+
+/// Gives an unnamed file its name; EEXIST when there is a file of that name. Returns 0 or an errno.
+int32_t chost_name_unnamed(int32_t descriptor, const char *path);
 
 /// Begins to bring written bytes to the disk, without waiting. Only advice.
 void chost_start_writing(int32_t descriptor, int64_t offset, int64_t byte_count);
@@ -80,19 +87,6 @@ int32_t chost_pool_run(chost_pool *pool, size_t task_count, chost_pool_task task
 
 /// Ends and joins the threads. No run may be under way.
 void chost_pool_destroy(chost_pool *pool);
-
-// ---- Files --------------------------------------------------------------------------------------------------------
-
-/// Opens a new file for reading and writing that has no name in `directory`'s file system yet (O_TMPFILE): it vanishes
-/// with its last descriptor. Returns the descriptor, or a negated errno (EOPNOTSUPP where the file system has none).
-int32_t chost_open_unnamed(const char *directory);
-
-/// Reserves the disk blocks of a file of `byte_count` bytes, which then has that size; a file system that cannot reserve
-/// only sets the size. Returns 0 or an errno.
-int32_t chost_reserve(int32_t descriptor, int64_t byte_count);
-
-/// Gives an unnamed file its name; EEXIST when there is a file of that name. Returns 0 or an errno.
-int32_t chost_name_unnamed(int32_t descriptor, const char *path);
 
 #ifdef __cplusplus
 }

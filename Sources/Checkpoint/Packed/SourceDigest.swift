@@ -36,10 +36,7 @@ extension PackedPlan {
         hash.update("phalanx source state 1")
         for view in views {
             for slice in view.slices {
-                let identity = slice.file.identity
-                hash.update(
-                    "\(identity.device) \(identity.inode) \(identity.byteCount) \(identity.modificationNanoseconds) "
-                        + "\(slice.range)")
+                hash.update("\(slice.file.identity.key) \(slice.range)")
             }
         }
         return hash.hexadecimal()
