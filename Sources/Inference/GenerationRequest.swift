@@ -21,12 +21,20 @@ public struct GenerationRequest: Hashable, Sendable {
     public var promptLogprobCount: Int?
     /// The longest the whole request may take, in milliseconds; nil for the coordinator's default.
     public var timeoutMilliseconds: Int?
+    /// Who asks, at most 256 bytes: clients of equal priority share the cluster fairly. Requests without a name are one
+    /// client's.
+    public var client: String
+    /// Lower ones come first; fairness between clients begins among equals. Within 32 bits.
+    public var priority: Int
+    /// Only requests with an equal one (1 to 256 bytes, or none) share cached prefixes, so that nobody learns from the
+    /// time that an answer takes what others asked.
+    public var cacheSalt: String?
 
     public init(
         id: RequestID, prompt: [Int32], generated: [Int32] = [], choiceCount: Int = 1, maxTokens: Int? = nil,
         sampling: SamplingParameters = SamplingParameters(), seed: UInt64? = nil, ignoreEndOfSequence: Bool = false,
         stopTokens: [Int32] = [], logprobCount: Int? = nil, promptLogprobCount: Int? = nil,
-        timeoutMilliseconds: Int? = nil
+        timeoutMilliseconds: Int? = nil, client: String = "", priority: Int = 0, cacheSalt: String? = nil
     ) {
         self.id = id
         self.prompt = prompt
@@ -40,5 +48,8 @@ public struct GenerationRequest: Hashable, Sendable {
         self.logprobCount = logprobCount
         self.promptLogprobCount = promptLogprobCount
         self.timeoutMilliseconds = timeoutMilliseconds
+        self.client = client
+        self.priority = priority
+        self.cacheSalt = cacheSalt
     }
 }

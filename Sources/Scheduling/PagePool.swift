@@ -9,6 +9,8 @@ struct PagePool: Sendable {
     private var userCounts: [Int32]
     private var idle: IdlePages
     private var cache: PrefixCache
+    /// Rises whenever pages may be available, or prefixes found, that were not before.
+    private(set) var version: UInt64 = 0
 
     init(pageCount: Int) {
         free = PageAllocator(pageCount: pageCount)
@@ -49,6 +51,7 @@ struct PagePool: Sendable {
 
     /// A sequence uses its pages (in logical order) no longer.
     mutating func release(_ pages: [PageID]) {
+        version += 1
         // The last first: the beginning of a sequence is what others may share, and is kept longest.
         for page in pages.reversed() {
             let index = Int(page.rawValue)
@@ -59,15 +62,18 @@ struct PagePool: Sendable {
         }
     }
 
-    func match(pageLimit: Int, regime: RopeRegime, tokens: (Int) -> [Int32]) -> PrefixCache.Match {
-        cache.match(pageLimit: pageLimit, regime: regime, tokens: tokens)
+    func match(
+        pageLimit: Int, regime: RopeRegime, salt: String?, tokens: (Int) -> [Int32]
+    ) -> PrefixCache.Match {
+        cache.match(pageLimit: pageLimit, regime: regime, salt: salt, tokens: tokens)
     }
 
     /// A page in use holds the keys and values of these tokens from the step on that is being composed.
     mutating func remember(
-        _ page: PageID, after parent: PrefixBlockID, regime: RopeRegime, tokens: [Int32]
+        _ page: PageID, after parent: PrefixBlockID, regime: RopeRegime, salt: String?, tokens: [Int32]
     ) -> PrefixBlockID {
+        version += 1
         precondition(userCounts[Int(page.rawValue)] > 0, "a page is remembered while it is used")
-        return cache.insert(page, after: parent, regime: regime, tokens: tokens)
+        return cache.insert(page, after: parent, regime: regime, salt: salt, tokens: tokens)
     }
 }

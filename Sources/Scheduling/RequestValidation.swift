@@ -12,6 +12,9 @@ public enum RequestLimits {
     public static let repetitionPenalty: ClosedRange<Float> = 0.01...100
     public static let logitBias: ClosedRange<Float> = -100...100
     public static let timeoutMilliseconds = 1...86_400_000
+    public static let priority = Int(Int32.min)...Int(Int32.max)
+    public static let clientByteCount = 0...256
+    public static let cacheSaltByteCount = 1...256
 }
 
 extension SchedulerConfiguration {
@@ -33,6 +36,11 @@ extension SchedulerConfiguration {
         if let count = request.promptLogprobCount { try require(count, RequestLimits.logprobCount, "prompt_logprobs") }
         if let timeout = request.timeoutMilliseconds {
             try require(timeout, RequestLimits.timeoutMilliseconds, "timeout")
+        }
+        try require(request.priority, RequestLimits.priority, "priority")
+        try require(request.client.utf8.count, RequestLimits.clientByteCount, "user", "number of bytes")
+        if let salt = request.cacheSalt {
+            try require(salt.utf8.count, RequestLimits.cacheSaltByteCount, "cache_salt", "number of bytes")
         }
         try validate(request.sampling)
         try validateLength(request)

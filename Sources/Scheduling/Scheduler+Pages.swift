@@ -3,17 +3,22 @@ import Inference
 /// Who begins and who is put back: the use of pages.
 extension Scheduler {
     /// Begins waiting sequences, in order, as far as the limit and the pages reach. None passes another that lacks pages.
+    ///
+    /// While nothing changed that lets anybody begin, this costs O(1).
     mutating func startSequences(now: Double) {
+        let limit = configuration.runningSequenceLimit
+        guard !waiting.isEmpty, running.count < limit, blockedPageVersion != pages.version || running.isEmpty else {
+            return
+        }
         var promisedCount = promisedPageCount()
         var passedCount = 0
-        while running.count < configuration.runningSequenceLimit, passedCount < configuration.runningSequenceLimit,
-            passedCount < waiting.count
+        var passed: [String: Int] = [:]
+        var owed = owedService()
+        defer { blockedPageVersion = pages.version }
+        while running.count < limit, passedCount < limit,
+            let id = waiting.next(passing: passed, service: { shares.service($0) + owed[$0, default: 0] }),
+            var sequence = sequences[id], let request = requests[sequence.ticket]
         {
-            let id = waiting[passedCount]
-            guard var sequence = sequences[id], let request = requests[sequence.ticket] else {
-                waiting.remove(at: passedCount)
-                continue
-            }
             if let reason = endReason(sequence, request), request.scoresAreComplete {
                 begin(request.ticket, now: now)
                 finish(id, reason, now: now)
@@ -30,12 +35,13 @@ extension Scheduler {
             let prefix = prefix(of: sequence, request, goalCount: goalCount, regime: regime)
             guard !mustWait(sequence, request, prefix: prefix, goalCount: goalCount, regime: regime) else {
                 passedCount += 1
+                passed[sequence.client, default: 0] += 1
                 continue
             }
             let missingCount = KVPage.count(holding: goalCount) - prefix.pages.count
             let idleCount = prefix.pages.reduce(0) { $0 + (pages.isIdle($1) ? 1 : 0) }
             guard missingCount + idleCount <= pages.availableCount - promisedCount else { return }
-            waiting.remove(at: passedCount)
+            waiting.remove(sequence.rank, of: sequence.client)
             sequence.phase = .running
             sequence.regime = regime
             // Behind those that run already.
@@ -44,6 +50,8 @@ extension Scheduler {
             sequences[id] = sequence
             running.append(id)
             promisedCount += missingCount + 1
+            owed[sequence.client, default: 0] += ClientShares.cost(
+                rowCount: goalCount - sequence.sentPositionCount, isDecode: false)
             if requests[request.ticket]?.cachedTokenCount == nil {
                 requests[request.ticket]?.cachedTokenCount = min(
                     sequence.sentPositionCount, request.request.prompt.count)
@@ -55,6 +63,18 @@ extension Scheduler {
 
     private mutating func begin(_ ticket: RequestTicket, now: Double) {
         if requests[ticket]?.firstStepMilliseconds == nil { requests[ticket]?.firstStepMilliseconds = now }
+    }
+
+    /// What running sequences are to be served before their next token, by client: whoever began counts as served, or
+    /// one client's prompts would take all places before the first of them costs it anything.
+    private func owedService() -> [String: Double] {
+        var owed: [String: Double] = [:]
+        for id in running {
+            guard let sequence = sequences[id], let request = requests[sequence.ticket] else { continue }
+            let rowCount = goal(sequence, request) - sequence.sentPositionCount
+            owed[sequence.client, default: 0] += ClientShares.cost(rowCount: max(rowCount, 0), isDecode: false)
+        }
+        return owed
     }
 
     /// Pages that running sequences lack for the tokens that they have, and one more for each to grow.
@@ -89,9 +109,9 @@ extension Scheduler {
         of sequence: SequenceState, _ request: RequestState, goalCount: Int, regime: RopeRegime
     ) -> PrefixCache.Match {
         guard sequence.scoresAreSent else { return PrefixCache.Match() }
-        return pages.match(pageLimit: (goalCount - 1) / KVPage.positionCount, regime: regime) { page in
-            sequence.tokens(ofPage: page, prompt: request.request.prompt)
-        }
+        return pages.match(
+            pageLimit: (goalCount - 1) / KVPage.positionCount, regime: regime, salt: request.request.cacheSalt
+        ) { page in sequence.tokens(ofPage: page, prompt: request.request.prompt) }
     }
 
     /// Begins a sequence that holds nothing with the pages of a cached prefix.
@@ -104,12 +124,12 @@ extension Scheduler {
     }
 
     /// Lets later sequences find the pages that are full with what is sent.
-    mutating func rememberFullPages(_ sequence: inout SequenceState, prompt: [Int32]) {
+    mutating func rememberFullPages(_ sequence: inout SequenceState, _ request: GenerationRequest) {
         while (sequence.rememberedPageCount + 1) * KVPage.positionCount <= sequence.sentPositionCount {
             let page = sequence.rememberedPageCount
             sequence.lastBlock = pages.remember(
-                sequence.pages[page], after: sequence.lastBlock, regime: sequence.regime,
-                tokens: sequence.tokens(ofPage: page, prompt: prompt))
+                sequence.pages[page], after: sequence.lastBlock, regime: sequence.regime, salt: request.cacheSalt,
+                tokens: sequence.tokens(ofPage: page, prompt: request.prompt))
             sequence.rememberedPageCount += 1
         }
     }
@@ -126,6 +146,7 @@ extension Scheduler {
         guard goalCount > end else { return false }
         return running.contains { id in
             guard let other = sequences[id], let otherRequest = requests[other.ticket], other.regime == regime,
+                otherRequest.request.cacheSalt == request.request.cacheSalt,
                 other.sentPositionCount < end, goal(other, otherRequest) >= end,
                 other.pages.prefix(prefix.pages.count).elementsEqual(prefix.pages)
             else { return false }
@@ -138,40 +159,41 @@ extension Scheduler {
 
     // MARK: Growth
 
-    /// Gives every sequence the pages for its rows, the oldest first; who gets fewer has fewer rows, who gets none no
-    /// part in the step. Where even the next row of one finds no page, the youngest are put back.
+    /// Gives every sequence the pages for its rows, by priority and age; who gets fewer has fewer rows, who gets none no
+    /// part in the step. Where even the next row of one finds no page, the last by priority and age are put back.
     mutating func reservePages(for grants: [StepComposition.Grant]) -> [StepComposition.Grant] {
         var rowCounts: [SequenceID: Int] = [:]
         for grant in grants.sorted(by: { $0.sequence < $1.sequence }) {
-            // Put back meanwhile: only ever one that is younger than those that have their pages.
-            guard let sequence = sequences[grant.sequence], sequence.phase == .running else { continue }
+            // Put back meanwhile: only ever one that comes after those that have their pages.
+            guard let sequence = sequences[grant.sequence.id], sequence.phase == .running else { continue }
             let heldCount = sequence.pages.count
             let wantedCount = KVPage.count(holding: sequence.sentPositionCount + grant.rowCount)
             let freshCount = min(max(0, wantedCount - heldCount), pages.availableCount)
             let room = (heldCount + freshCount) * KVPage.positionCount - sequence.sentPositionCount
             guard room > 0 else {
-                makeRoom(for: grant.sequence)
+                makeRoom(for: grant.sequence.id)
                 continue
             }
             if freshCount > 0, let fresh = pages.allocate(freshCount) {
-                sequences[grant.sequence]?.pages += fresh
+                sequences[grant.sequence.id]?.pages += fresh
             }
-            rowCounts[grant.sequence] = min(grant.rowCount, room)
+            rowCounts[grant.sequence.id] = min(grant.rowCount, room)
         }
         return grants.compactMap { grant in
-            rowCounts[grant.sequence].map { StepComposition.Grant(sequence: grant.sequence, rowCount: $0) }
+            rowCounts[grant.sequence.id].map { StepComposition.Grant(sequence: grant.sequence, rowCount: $0) }
         }
     }
 
-    /// Puts sequences back, the youngest first, until the next step has a page more: those that are younger than this one
-    /// and then this one itself, since who waits inside the pipeline keeps its pages from others. One alone has them all.
+    /// Puts sequences back, the last by priority and age first, until the next step has a page more: those that come
+    /// after this one and then this one itself, since who waits inside the pipeline keeps its pages from others. One
+    /// alone has them all.
     private mutating func makeRoom(for id: SequenceID) {
         while !freeing.contains(where: { $0.contains { pages.userCount($0) == 1 } }), running.count > 1,
-            let youngest = running.max()
+            let last = running.compactMap({ sequences[$0]?.rank }).max()
         {
-            putBack(youngest)
+            putBack(last.id)
             preemptionCount += 1
-            if youngest == id { return }
+            if last.id == id { return }
         }
     }
 
@@ -186,12 +208,13 @@ extension Scheduler {
         sequence.isKnownToStages = false
         sequence.incarnation += 1
         sequences[id] = sequence
-        waiting.insert(id, at: waiting.firstIndex { $0 > id } ?? waiting.endIndex)
+        waiting.insert(sequence.rank, of: sequence.client)
     }
 
     /// A running sequence is in no step from the next one on, which retires it; then its pages are free.
     mutating func leavePipeline(_ sequence: SequenceState) {
         running.removeAll { $0 == sequence.id }
+        blockedPageVersion = nil
         if sequence.isKnownToStages { retiring.append(sequence.id) }
         if !sequence.pages.isEmpty { freeing.append(sequence.pages) }
     }

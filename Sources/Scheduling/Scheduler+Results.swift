@@ -109,6 +109,7 @@ extension Scheduler {
             request.promptScores.count == request.request.prompt.count - 1
         else { return }
         request.scoresAreComplete = true
+        blockedPageVersion = nil
         events.append(.event(ticket, .promptLogprobs(request.promptScores)))
         request.promptScores = []
         requests[ticket] = request

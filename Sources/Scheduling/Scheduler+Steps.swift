@@ -75,8 +75,8 @@ extension Scheduler {
                 totalCount > promptCount && goalCount == totalCount && sequence.sentPositionCount == totalCount - 1
             demands.append(
                 StepComposition.Demand(
-                    sequence: id, rowCount: goalCount - sequence.sentPositionCount, isDecode: isDecode,
-                    turn: sequence.turn))
+                    sequence: sequence.rank, client: sequence.client, service: shares.service(sequence.client),
+                    rowCount: goalCount - sequence.sentPositionCount, isDecode: isDecode, turn: sequence.turn))
         }
         return demands
     }
@@ -94,8 +94,8 @@ extension Scheduler {
     private mutating func makeSlice(
         _ grant: StepComposition.Grant, now: Double
     ) -> (SequenceAdmission?, Slice, StepInFlight.SliceInFlight) {
-        guard var sequence = sequences[grant.sequence], let request = requests[sequence.ticket] else {
-            preconditionFailure("\(grant.sequence) takes part in a step but is not known")
+        guard var sequence = sequences[grant.sequence.id], let request = requests[sequence.ticket] else {
+            preconditionFailure("\(grant.sequence.id) takes part in a step but is not known")
         }
         let prompt = request.request.prompt
         let firstPosition = sequence.sentPositionCount
@@ -117,12 +117,13 @@ extension Scheduler {
         }
         let tokens = (firstPosition..<endPosition).map { sequence.token(at: $0, prompt: prompt) }
         let isDecode = grant.rowCount == 1 && firstPosition >= prompt.count && admission == nil
+        shares.charge(sequence.client, ClientShares.cost(rowCount: grant.rowCount, isDecode: isDecode))
         sequence.sentPositionCount = endPosition
         sequence.needsAdmission = false
         sequence.isKnownToStages = true
         lastTurn += 1
         sequence.turn = lastTurn
-        rememberFullPages(&sequence, prompt: prompt)
+        rememberFullPages(&sequence, request.request)
         sequences[sequence.id] = sequence
         return (
             admission,

@@ -6,10 +6,13 @@ public import Inference
 /// are arguments. The shell calls `nextStep` until it returns nil whenever a request came or a result was applied, sends
 /// the steps to stage 0, hands results to `apply`, and forwards what `takeEvents` returns.
 ///
-/// - Sequences begin in order of arrival, at most `runningSequenceLimit` at a time, once the pages for the tokens that
-///   they have are available; from then on they grow page by page. When pages run out, the youngest one is put back:
-///   it is computed again later, with the tokens that it has, and goes on as if nothing had happened. The oldest one is
+/// - Sequences begin by priority, then fairly between clients (`ClientShares`), then in order of arrival, at most
+///   `runningSequenceLimit` at a time, once the pages for the tokens that they have are available; from then on they grow
+///   page by page. When pages run out, the one of the lowest priority, of these the youngest, is put back: it is computed
+///   again later, with the tokens that it has, and goes on as if nothing had happened. The first by priority and age is
 ///   never put back, and a request that could not have all pages to itself is refused, so everything ends.
+/// - Priorities are strict, as in vLLM: while requests of higher priority keep the cluster busy, lower ones wait until
+///   their deadline. Within a priority everyone's turn comes.
 /// - Full pages are shared with later sequences that begin with the same tokens (`PrefixCache`), from the step on after
 ///   the one that computes them: stages run steps in order. One that begins like a prompt just being computed waits.
 /// - Prompt chunks do not wait for each other's results: up to stage count + 1 steps are in flight (the credits).
@@ -28,9 +31,13 @@ public struct Scheduler: Sendable {
 
     var requests: [RequestTicket: RequestState] = [:]
     var sequences: [SequenceID: SequenceState] = [:]
-    /// Sequences whose turn has not come, in order.
-    var waiting: [SequenceID] = []
-    /// In order of arrival.
+    /// Sequences whose turn has not come.
+    var waiting = WaitingQueue()
+    /// What the clients were served.
+    var shares = ClientShares()
+    /// The version of the pages with which nobody who waits could begin; nil once anything else changed that matters.
+    var blockedPageVersion: UInt64?
+    /// In the order in which they began.
     var running: [SequenceID] = []
     /// Ended or put back, and still known to the stages.
     var retiring: [SequenceID] = []
@@ -78,16 +85,19 @@ public struct Scheduler: Sendable {
         nextSequence += UInt64(request.choiceCount)
         for (choice, id) in ids.enumerated() {
             sequences[id] = SequenceState(
-                id: id, ticket: ticket, choice: choice, seed: seed, generated: request.generated,
+                id: id, ticket: ticket, choice: choice, client: request.client,
+                rank: SequenceRank(priority: request.priority, id: id), seed: seed, generated: request.generated,
                 scoresAreSent: !wantsScores)
+            waiting.insert(SequenceRank(priority: request.priority, id: id), of: request.client)
         }
+        shares.join(request.client)
+        blockedPageVersion = nil
         let timeout = request.timeoutMilliseconds ?? configuration.defaultTimeoutMilliseconds
         let aheadCount = requests.count
         requests[ticket] = RequestState(
             ticket: ticket, request: request, sequences: ids, submittedMilliseconds: now,
             deadlineMilliseconds: timeout.map { now + Double($0) }, unfinishedChoiceCount: request.choiceCount,
             answerTokenCount: request.generated.count, scoresAreComplete: !wantsScores)
-        waiting += ids
         if aheadCount > 0 { events.append(.event(ticket, .queued(ahead: aheadCount))) }
         return ticket
     }
@@ -118,6 +128,7 @@ public struct Scheduler: Sendable {
     /// Ends a request with an error.
     public mutating func fail(_ ticket: RequestTicket, _ error: EngineError) {
         guard let request = requests.removeValue(forKey: ticket) else { return }
+        shares.leave(request.request.client)
         for id in request.sequences { dismiss(id) }
         events.append(.failed(ticket, error))
     }
@@ -168,6 +179,7 @@ public struct Scheduler: Sendable {
         retiring = []
         freeing = []
         pages = PagePool(pageCount: pageCount)
+        blockedPageVersion = nil
     }
 
     /// What happened since the last call, in order.
@@ -204,6 +216,7 @@ public struct Scheduler: Sendable {
         dismiss(id)
         guard request.unfinishedChoiceCount == 0 else { return }
         requests[sequence.ticket] = nil
+        shares.leave(sequence.client)
         completedRequestCount += 1
         if let begun { serviceMilliseconds += (max(0, now - begun) - serviceMilliseconds) / 8 }
         events.append(.event(request.ticket, .completed(usage(of: request, now: now))))
@@ -213,7 +226,9 @@ public struct Scheduler: Sendable {
     private mutating func dismiss(_ id: SequenceID) {
         guard let sequence = sequences[id] else { return }
         switch sequence.phase {
-        case .waiting: waiting.removeAll { $0 == id }
+        case .waiting:
+            waiting.remove(sequence.rank, of: sequence.client)
+            blockedPageVersion = nil
         case .running: leavePipeline(sequence)
         }
         sequences[id] = nil

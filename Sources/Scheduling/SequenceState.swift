@@ -11,6 +11,8 @@ struct SequenceState: Sendable {
     let id: SequenceID
     let ticket: RequestTicket
     let choice: Int
+    let client: String
+    let rank: SequenceRank
     let seed: UInt64
     /// Tokens of the answer so far; a resumed request begins with some.
     var generated: [Int32]

@@ -7,11 +7,16 @@ import Inference
 ///   stage all decode tokens share a step.
 /// - Prompt chunks go along. While others decode they are short, since every row delays every stream; without any, they
 ///   are as long as the step allows and one step more may be in flight.
-/// - Whoever took part longest ago comes first, among decode tokens as among prompts.
+/// - Among decode tokens, whoever took part longest ago comes first. Among prompts priority decides, then what the
+///   clients were served (start-time fair queueing: a prompt's rows begin where its client's rows before it end), then
+///   who took part longest ago.
 enum StepComposition {
     /// A sequence that could take part.
     struct Demand: Hashable, Sendable {
-        let sequence: SequenceID
+        let sequence: SequenceRank
+        let client: String
+        /// What the client was served.
+        let service: Double
         /// Rows that are known and not sent; at least 1.
         let rowCount: Int
         let isDecode: Bool
@@ -20,7 +25,7 @@ enum StepComposition {
     }
 
     struct Grant: Hashable, Sendable {
-        let sequence: SequenceID
+        let sequence: SequenceRank
         var rowCount: Int
     }
 
@@ -47,21 +52,35 @@ enum StepComposition {
         let stepLimit = isPaced ? min(load.groupCount, load.creditCount) : load.creditCount
         let freeStepCount = stepLimit - load.stepInFlightCount
         guard freeStepCount > 0 else { return [] }
-        let inOrder = demands.sorted { ($0.turn, $0.sequence) < ($1.turn, $1.sequence) }
-
-        let ready = inOrder.filter(\.isDecode)
+        let ready = demands.filter(\.isDecode).sorted { ($0.turn, $0.sequence.id) < ($1.turn, $1.sequence.id) }
         let fairCount = divideUp(load.decodingCount, by: load.groupCount)
         let decodeCount = min(divideUp(ready.count, by: freeStepCount), fairCount, limits.maxRowCount)
         var grants = ready.prefix(decodeCount).map { Grant(sequence: $0.sequence, rowCount: 1) }
 
         var budget = limits.maxRowCount - grants.count
         if isPaced { budget = min(budget, limits.pacedRowCount) }
-        for demand in inOrder where !demand.isDecode && budget > 0 {
+        for demand in promptsInOrder(demands, chunkRowCount: limits.chunkRowCount) where budget > 0 {
             let rowCount = min(demand.rowCount, limits.chunkRowCount, budget)
             grants.append(Grant(sequence: demand.sequence, rowCount: rowCount))
             budget -= rowCount
         }
         return grants
+    }
+
+    private static func promptsInOrder(_ demands: [Demand], chunkRowCount: Int) -> [Demand] {
+        let prompts = demands.filter { !$0.isDecode }.sorted {
+            ($0.sequence.priority, $0.turn, $0.sequence.id) < ($1.sequence.priority, $1.turn, $1.sequence.id)
+        }
+        var rowCounts: [String: Int] = [:]
+        let starts = prompts.map { demand in
+            let rowCount = rowCounts[demand.client, default: 0]
+            rowCounts[demand.client] = rowCount + min(demand.rowCount, chunkRowCount)
+            return (demand: demand, start: demand.service + Double(rowCount))
+        }
+        return starts.sorted {
+            ($0.demand.sequence.priority, $0.start, $0.demand.turn, $0.demand.sequence.id)
+                < ($1.demand.sequence.priority, $1.start, $1.demand.turn, $1.demand.sequence.id)
+        }.map(\.demand)
     }
 
     private static func divideUp(_ count: Int, by divisor: Int) -> Int { (count + divisor - 1) / divisor }

@@ -61,6 +61,9 @@ extension WireArena {
         unsafe message.pointee.logprob_count = unsafe count(request.logprobCount)
         unsafe message.pointee.prompt_logprob_count = unsafe count(request.promptLogprobCount)
         unsafe message.pointee.timeout_milliseconds = unsafe count(request.timeoutMilliseconds)
+        unsafe message.pointee.client = unsafe text(request.client, limit: WireLimits.nameByteCount)
+        unsafe message.pointee.priority = Int32(clamping: request.priority)
+        unsafe message.pointee.cache_salt = unsafe optionalText(request.cacheSalt, limit: WireLimits.nameByteCount)
         return unsafe message
     }
 }
@@ -89,6 +92,10 @@ extension GenerationRequest {
             promptLogprobCount: try unsafe WireReader.count(
                 message.prompt_logprob_count, numbers, "\(field).prompt_logprob_count"),
             timeoutMilliseconds: try unsafe WireReader.count(
-                message.timeout_milliseconds, 0...Int.max, "\(field).timeout_milliseconds"))
+                message.timeout_milliseconds, 0...Int.max, "\(field).timeout_milliseconds"),
+            client: try unsafe WireReader.string(message.client, "\(field).client"),
+            priority: unsafe Int(message.priority),
+            cacheSalt: try unsafe WireReader.text(
+                message.cache_salt, "\(field).cache_salt", limit: WireLimits.nameByteCount))
     }
 }

@@ -49,7 +49,8 @@ struct CompletionRouteTests {
                 {"prompt": [1, 2.0, 3], "n": 2, "best_of": 2, "max_tokens": 7, "temperature": 0.5, "top_p": 0.25,
                  "top_k": 40, "min_p": 0.125, "presence_penalty": -1, "frequency_penalty": 1.5,
                  "repetition_penalty": 1.25, "logit_bias": {"5": -100, "3": 2.5}, "seed": -1, "ignore_eos": true,
-                 "stop_token_ids": [9], "logprobs": 3, "echo": true, "user": "u", "metadata": {"a": "b"},
+                 "stop_token_ids": [9], "logprobs": 3, "echo": true, "user": "u", "priority": -3,
+                 "cache_salt": "pepper", "metadata": {"a": "b"},
                  "store": true, "suffix": null, "response_format": {"type": "text"}, "unheard_of": [1]}
                 """)
             #expect(answer.code == 200, "\(answer.text)")
@@ -69,6 +70,19 @@ struct CompletionRouteTests {
         #expect(request.stopTokens == [9])
         #expect(request.logprobCount == 3)
         #expect(request.promptLogprobCount == 3)
+        #expect(request.client == "user u" && request.priority == -3 && request.cacheSalt == "pepper")
+    }
+
+    @Test func `requests that name no user are their machine's`() async throws {
+        let engine = ToyEngine()
+        try await withGateway(engine) { client in
+            let named = #"{"prompt": "x", "max_tokens": 1, "user": "old", "safety_identifier": "new"}"#
+            for body in [#"{"prompt": "x", "max_tokens": 1}"#, named] {
+                #expect(try await client.complete(body).code == 200)
+            }
+        }
+        #expect(engine.record.requests.map(\.client) == ["address 127.0.0.1", "user new"])
+        #expect(engine.record.requests.allSatisfy { $0.priority == 0 && $0.cacheSalt == nil })
     }
 
     @Test func `several prompts are answered in order, each with n choices`() async throws {

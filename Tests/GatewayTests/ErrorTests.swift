@@ -87,7 +87,10 @@ struct ErrorTests {
             (#"{"prompt": "x", "presence_penalty": -2.5}"#, "presence_penalty"),
             (#"{"prompt": "x", "repetition_penalty": 0}"#, "repetition_penalty"),
             (#"{"prompt": "x", "stop_token_ids": [-1]}"#, "stop_token_ids"),
-            (#"{"prompt": "x", "min_tokens": 5}"#, "min_tokens"),
+            (#"{"prompt": "x", "min_tokens": 5}"#, "min_tokens"), (#"{"prompt": "x", "user": 5}"#, "user"),
+            (#"{"prompt": "x", "priority": 2147483648}"#, "priority"),
+            (#"{"prompt": "x", "cache_salt": ""}"#, "cache_salt"),
+            (#"{"prompt": "x", "cache_salt": "a\u0000b"}"#, "cache_salt"),
         ] as [(String, String?)])
     func `a wrong completion parameter is refused by name`(body: String, parameter: String?) async throws {
         try await withGateway { client in

@@ -13,6 +13,8 @@ struct ToyPipeline {
     private var tables: [SequenceID: [Int: PageID]] = [:]
     private var samplers: [SequenceID: SequenceAdmission] = [:]
     private var generated: [SequenceID: [Int32]] = [:]
+    /// Sequences whose pages were given to others: they must begin again before they go on.
+    private var outdated: Set<SequenceID> = []
     private var expectedNumber: UInt64 = 0
     private(set) var problems: [String] = []
     private(set) var computedRowCount = 0
@@ -38,18 +40,23 @@ struct ToyPipeline {
             samplers[admission.sequence] = admission
             generated[admission.sequence] = admission.generated
             tables[admission.sequence] = [:]
+            outdated.remove(admission.sequence)
             let slice = step.slices.first { $0.sequence == admission.sequence }
             if slice?.pages.first?.firstLogicalPage != 0 {
                 problems.append("\(admission.sequence) is admitted without its page table")
             }
         }
         // Before the retired ones go: their pages must not be given out in this step yet.
-        for slice in step.slices { assignPages(slice) }
+        for slice in step.slices { assignPages(slice, retired: step.retired) }
         for id in step.retired {
             if samplers[id] == nil { problems.append("\(id) is retired but unknown") }
             tables[id] = nil
             samplers[id] = nil
             generated[id] = nil
+            outdated.remove(id)
+        }
+        for slice in step.slices where outdated.contains(slice.sequence) {
+            problems.append("\(slice.sequence) goes on though its pages were given away")
         }
         var results: [SliceResult] = []
         for slice in step.slices {
@@ -58,7 +65,7 @@ struct ToyPipeline {
         return StepResult(epoch: step.epoch, number: step.number, slices: results)
     }
 
-    private mutating func assignPages(_ slice: Slice) {
+    private mutating func assignPages(_ slice: Slice, retired: [SequenceID]) {
         for assignment in slice.pages {
             for (offset, page) in assignment.pages.enumerated() {
                 if Int(page.rawValue) >= pageCount { problems.append("\(page) does not exist") }
@@ -66,13 +73,15 @@ struct ToyPipeline {
             }
         }
         // Pages of a cached prefix are shared; those that are written are nobody else's, nor of one that ends with
-        // this step.
+        // this step. One that is about to cross into the long factors needs its old pages no more.
         let written =
             slice.firstPosition / KVPage.positionCount...(slice.firstPosition + slice.rowCount - 1)
             / KVPage.positionCount
         for logical in written {
             guard let page = tables[slice.sequence]?[logical] else { continue }
             for (id, table) in tables where id != slice.sequence && table.values.contains(page) {
+                outdated.insert(id)
+                guard retired.contains(id) else { continue }
                 problems.append("\(page) belongs to \(id) and is written by \(slice.sequence)")
             }
         }

@@ -188,7 +188,9 @@ struct RandomMessages {
                 id: RequestID(text()), prompt: tokens(200), generated: tokens(), choiceCount: number(128),
                 maxTokens: optional { $0.number(.max) }, sampling: sampling(), seed: optional { $0.uint64() },
                 ignoreEndOfSequence: flag(), stopTokens: tokens(9), logprobCount: optional { $0.number(20) },
-                promptLogprobCount: optional { $0.number(20) }, timeoutMilliseconds: optional { $0.number(1 << 40) }))
+                promptLogprobCount: optional { $0.number(20) }, timeoutMilliseconds: optional { $0.number(1 << 40) },
+                client: text(), priority: Int(Int32.random(in: .min ... .max, using: &random)),
+                cacheSalt: optional { $0.text() }))
     }
 
     mutating func reply() -> EngineReply {

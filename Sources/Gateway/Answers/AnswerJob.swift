@@ -18,6 +18,8 @@ struct AnswerJob: Sendable {
     /// Whether the end token is among the tokens that log-probabilities are listed for.
     let listsEndToken: Bool
     let timeoutMilliseconds: Int?
+    /// Whom the engine serves, for fairness.
+    let client: String
 
     var choiceCount: Int { prompts.count * shared.choiceCount }
 
@@ -34,7 +36,10 @@ struct AnswerJob: Sendable {
             stopTokens: shared.stopTokens,
             logprobCount: logprobCount,
             promptLogprobCount: echoes ? logprobCount : nil,
-            timeoutMilliseconds: timeoutMilliseconds)
+            timeoutMilliseconds: timeoutMilliseconds,
+            client: client,
+            priority: shared.priority,
+            cacheSalt: shared.cacheSalt)
     }
 
     /// Checks a prompt's tokens and its room in the context.

@@ -34,7 +34,7 @@ struct Answering: Sendable {
             maxTokens: parameters.maxTokens
                 ?? min(CompletionParameters.defaultMaxTokens, model.contextLength - longest),
             echoes: parameters.echoes, logprobCount: parameters.logprobCount, continuesText: true, listsEndToken: true,
-            timeoutMilliseconds: configuration.requestTimeoutMilliseconds)
+            timeoutMilliseconds: configuration.requestTimeoutMilliseconds, client: client(parameters.shared))
         return try await answer(job, shape: CompletionShape(job: job))
     }
 
@@ -49,8 +49,14 @@ struct Answering: Sendable {
             id: "chatcmpl-" + RandomName.make(), createdSeconds: Self.now, model: model, codec: codec,
             shared: parameters.shared, prompts: [prompt], maxTokens: parameters.maxTokens, echoes: false,
             logprobCount: parameters.logprobCount, continuesText: false, listsEndToken: false,
-            timeoutMilliseconds: configuration.requestTimeoutMilliseconds)
+            timeoutMilliseconds: configuration.requestTimeoutMilliseconds, client: client(parameters.shared))
         return try await answer(job, shape: ChatShape(job: job))
+    }
+
+    /// Who shares the cluster with others: the user whom a request names, or else the machine that it comes from.
+    private func client(_ parameters: SharedParameters) -> String {
+        if let user = parameters.user { return "user \(user)" }
+        return channel.remoteAddress?.ipAddress.map { "address \($0)" } ?? ""
     }
 
     private static var now: Int { Int(Date().timeIntervalSince1970) }

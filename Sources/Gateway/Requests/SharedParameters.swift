@@ -15,11 +15,18 @@ struct SharedParameters: Hashable, Sendable {
     var includesUsage: Bool
     /// vLLM's extension: the answer carries the token ids.
     var returnsTokenIDs: Bool
+    /// Whom the client asks for: OpenAI's `safety_identifier`, or `user`, its older name.
+    var user: String?
+    /// vLLM's extension: lower ones come first.
+    var priority: Int
+    /// vLLM's extension: only requests with an equal one share cached prefixes.
+    var cacheSalt: String?
 
     static let maxStopCount = 4
     static let maxStopByteCount = 1024
     static let maxStopTokenCount = 128
     static let maxLogitBiasCount = 4096
+    static let maxNameByteCount = 240
 
     /// Reads the parameters; throws an `APIError` that names the first wrong one.
     init(_ fields: RequestFields, configuration: GatewayConfiguration) throws {
@@ -46,6 +53,21 @@ struct SharedParameters: Hashable, Sendable {
             includesUsage = try RequestFields(object: options).bool("include_usage") ?? false
         }
         returnsTokenIDs = try fields.bool("return_token_ids") ?? false
+        user = try Self.name("safety_identifier", fields) ?? Self.name("user", fields)
+        priority = try fields.integer("priority", Int(Int32.min)...Int(Int32.max)) ?? 0
+        cacheSalt = try Self.name("cache_salt", fields)
+        if cacheSalt?.isEmpty == true {
+            throw APIError.invalid("cache_salt", "'cache_salt' must not be empty; leave it out to share the cache.")
+        }
+    }
+
+    /// A string that is compared as a whole: short, and without the character that ends strings in C.
+    private static func name(_ name: String, _ fields: RequestFields) throws -> String? {
+        guard let string = try fields.string(name) else { return nil }
+        guard string.utf8.count <= maxNameByteCount, !string.utf8.contains(0) else {
+            throw APIError.invalid(name, "'\(name)' may have at most \(maxNameByteCount) bytes, none of them 0.")
+        }
+        return string
     }
 
     private static func sampling(_ fields: RequestFields) throws -> SamplingParameters {

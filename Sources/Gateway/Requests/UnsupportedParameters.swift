@@ -1,7 +1,7 @@
 /// Parameters that would change what an answer means and that this server does not honour.
 ///
 /// They are refused, unless their value says what happens anyway. All other unknown parameters are ignored, as vLLM
-/// and llama.cpp do: `user`, `metadata`, `store`, `service_tier` and the like change nothing in the answer.
+/// and llama.cpp do: `metadata`, `store`, `service_tier` and the like change nothing in the answer.
 enum UnsupportedParameters {
     /// Values that ask for nothing special.
     private static let neutral: [String: [JSONValue]] = [

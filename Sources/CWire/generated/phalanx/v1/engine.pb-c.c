@@ -1530,7 +1530,7 @@ const ProtobufCMessageDescriptor phalanx__v1__cluster_status__descriptor =
   (ProtobufCMessageInit) phalanx__v1__cluster_status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__generation_request__field_descriptors[12] =
+static const ProtobufCFieldDescriptor phalanx__v1__generation_request__field_descriptors[15] =
 {
   {
     "id",
@@ -1676,14 +1676,53 @@ static const ProtobufCFieldDescriptor phalanx__v1__generation_request__field_des
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "client",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__GenerationRequest, client),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "priority",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_SINT32,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__GenerationRequest, priority),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cache_salt",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__GenerationRequest, cache_salt),
+    &phalanx__v1__text__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__generation_request__field_indices_by_name[] = {
+  14,   /* field[14] = cache_salt */
   3,   /* field[3] = choice_count */
+  12,   /* field[12] = client */
   2,   /* field[2] = generated */
   0,   /* field[0] = id */
   7,   /* field[7] = ignore_end_of_sequence */
   9,   /* field[9] = logprob_count */
   4,   /* field[4] = max_tokens */
+  13,   /* field[13] = priority */
   1,   /* field[1] = prompt */
   10,   /* field[10] = prompt_logprob_count */
   5,   /* field[5] = sampling */
@@ -1694,7 +1733,7 @@ static const unsigned phalanx__v1__generation_request__field_indices_by_name[] =
 static const ProtobufCIntRange phalanx__v1__generation_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 0, 15 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__generation_request__descriptor =
 {
@@ -1704,7 +1743,7 @@ const ProtobufCMessageDescriptor phalanx__v1__generation_request__descriptor =
   "Phalanx__V1__GenerationRequest",
   "phalanx.v1",
   sizeof(Phalanx__V1__GenerationRequest),
-  12,
+  15,
   phalanx__v1__generation_request__field_descriptors,
   phalanx__v1__generation_request__field_indices_by_name,
   1,  phalanx__v1__generation_request__number_ranges,

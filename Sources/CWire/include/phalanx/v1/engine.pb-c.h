@@ -219,10 +219,22 @@ struct  Phalanx__V1__GenerationRequest
   Phalanx__V1__Count *logprob_count;
   Phalanx__V1__Count *prompt_logprob_count;
   Phalanx__V1__Count *timeout_milliseconds;
+  /*
+   * Who asks, for fairness between clients.
+   */
+  char *client;
+  /*
+   * Lower ones come first.
+   */
+  int32_t priority;
+  /*
+   * Only requests with an equal one share cached prefixes.
+   */
+  Phalanx__V1__Text *cache_salt;
 };
 #define PHALANX__V1__GENERATION_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__generation_request__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0, NULL, NULL, NULL, 0, 0,NULL, NULL, NULL, NULL }
+    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0, NULL, NULL, NULL, 0, 0,NULL, NULL, NULL, NULL, (char *)protobuf_c_empty_string, 0, NULL }
 
 
 struct  Phalanx__V1__CancelChoice
