@@ -25,12 +25,15 @@ extension Coordinator: Engine {
         case .loading: state = .loading
         case .serving: state = .ready
         }
+        var activity = scheduler.activity
+        activity.turnaround = turnaround.summary
         return ClusterStatus(
             state: state, reason: reason, epoch: membership.epoch, model: model.description,
             workers: membership.workerStatuses(), runningRequestCount: scheduler.runningRequestCount,
             waitingRequestCount: scheduler.waitingRequestCount,
             completedRequestCount: scheduler.completedRequestCount,
-            generatedTokenCount: scheduler.generatedTokenCount, uptimeSeconds: now / 1000)
+            generatedTokenCount: scheduler.generatedTokenCount, uptimeSeconds: now / 1000,
+            scheduling: activity)
     }
 
     public func generate(_ request: GenerationRequest) async throws -> GenerationStream { try submit(request) }

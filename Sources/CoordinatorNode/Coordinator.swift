@@ -30,6 +30,7 @@ public actor Coordinator {
     private var outageBegan: Double?
     private var isStopping = false
     private var notedPreemptionCount = 0
+    let turnaround = TurnaroundMeter()
     /// What the health service answers, readable without waiting for the actor.
     private let isServing = Mutex(false)
 
@@ -159,7 +160,8 @@ public actor Coordinator {
         var reason = "the connection was closed"
         do {
             for try await bytes in stream.messages {
-                receive(try WorkerMessage(wireBytes: bytes), on: id)
+                let arrival = clock.now
+                receive(try WorkerMessage(wireBytes: bytes), on: id, arrival: arrival)
             }
         } catch {
             reason = "\(error)"
@@ -177,18 +179,20 @@ public actor Coordinator {
         links[id]?.drop("no hello came within \(Self.helloPatience)")
     }
 
-    private func receive(_ message: WorkerMessage, on id: ControlStreamID) {
+    private func receive(_ message: WorkerMessage, on id: ControlStreamID, arrival: ContinuousClock.Instant) {
+        var resultArrival: ContinuousClock.Instant?
         // Only the last stage of the plan has results.
         if case .result(let result) = message, let node = membership.node(of: id),
             node == membership.placement?.stages.last?.node
         {
+            resultArrival = arrival
             if case .fault(let problem) = scheduler.apply(result, now: now) {
                 logger.error("The pipeline broke its contract", metadata: ["problem": "\(problem)"])
                 perform(membership.handle(.pipelineFailed(result.epoch, reason: problem), now: now))
             }
         }
         perform(membership.handle(.message(id, message), now: now))
-        pump()
+        pump(resultArrival: resultArrival)
     }
 
     private func perform(_ directives: [ClusterDirective]) {
@@ -225,9 +229,18 @@ public actor Coordinator {
     // MARK: Requests
 
     /// Sends every step that may go now and hands out what happened.
-    private func pump() {
+    ///
+    /// - Parameter resultArrival: when the result came that the first of them follows.
+    private func pump(resultArrival: ContinuousClock.Instant? = nil) {
         if let firstStage {
-            while let step = scheduler.nextStep(now: now) { firstStage.send(.step(step)) }
+            var arrival = resultArrival
+            while let step = scheduler.nextStep(now: now) {
+                let sent = arrival.map { arrival in
+                    { [turnaround, clock] in turnaround.record(arrival.duration(to: clock.now)) }
+                }
+                firstStage.send(.step(step), sent: sent)
+                arrival = nil
+            }
         }
         deliverEvents()
     }

@@ -73,11 +73,12 @@ public struct ClusterStatus: Hashable, Sendable, Codable {
     /// Tokens generated since the start.
     public var generatedTokenCount: Int
     public var uptimeSeconds: Double
+    public var scheduling: SchedulingActivity
 
     public init(
         state: State, reason: String?, epoch: Epoch, model: ModelDescription, workers: [WorkerStatus],
         runningRequestCount: Int, waitingRequestCount: Int, completedRequestCount: Int, generatedTokenCount: Int,
-        uptimeSeconds: Double
+        uptimeSeconds: Double, scheduling: SchedulingActivity = SchedulingActivity()
     ) {
         self.state = state
         self.reason = reason
@@ -89,5 +90,6 @@ public struct ClusterStatus: Hashable, Sendable, Codable {
         self.completedRequestCount = completedRequestCount
         self.generatedTokenCount = generatedTokenCount
         self.uptimeSeconds = uptimeSeconds
+        self.scheduling = scheduling
     }
 }

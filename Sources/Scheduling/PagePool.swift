@@ -23,6 +23,9 @@ struct PagePool: Sendable {
     /// Pages that no sequence uses.
     var availableCount: Int { free.freePageCount + idle.count }
 
+    /// Those of them that hold cached prefixes.
+    var idleCount: Int { idle.count }
+
     func isIdle(_ page: PageID) -> Bool { idle.contains(page) }
 
     /// Sequences that use the page.

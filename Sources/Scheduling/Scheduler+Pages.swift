@@ -46,7 +46,7 @@ extension Scheduler {
             sequence.regime = regime
             // Behind those that run already.
             sequence.turn = lastTurn
-            usePrefix(prefix, &sequence)
+            usePrefix(prefix, &sequence, goalCount: goalCount)
             sequences[id] = sequence
             running.append(id)
             promisedCount += missingCount + 1
@@ -115,12 +115,15 @@ extension Scheduler {
     }
 
     /// Begins a sequence that holds nothing with the pages of a cached prefix.
-    mutating func usePrefix(_ prefix: PrefixCache.Match, _ sequence: inout SequenceState) {
+    mutating func usePrefix(_ prefix: PrefixCache.Match, _ sequence: inout SequenceState, goalCount: Int) {
         pages.claim(prefix.pages)
         sequence.pages = prefix.pages
         sequence.rememberedPageCount = prefix.pages.count
         sequence.lastBlock = prefix.lastBlock
         sequence.sentPositionCount = prefix.pages.count * KVPage.positionCount
+        guard sequence.scoresAreSent else { return }
+        lookedUpTokenCount += goalCount
+        hitTokenCount += sequence.sentPositionCount
     }
 
     /// Lets later sequences find the pages that are full with what is sent.

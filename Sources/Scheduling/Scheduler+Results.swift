@@ -16,6 +16,9 @@ extension Scheduler {
         }
         if let problem = mismatch(result, step) { return .fault("step \(step.number): \(problem)") }
         stepsInFlight.removeFirst()
+        tuner.note(
+            tokenCount: step.slices.count { $0.outputs.contains(.sample) },
+            hasPromptRows: step.slices.contains { $0.prefillGoal != nil }, decodingCount: decodingCount, now: now)
         var answers = result.slices.makeIterator()
         for slice in step.slices {
             let answer = slice.outputs.isEmpty ? nil : answers.next()

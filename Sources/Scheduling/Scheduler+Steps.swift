@@ -27,6 +27,8 @@ extension Scheduler {
         // Freed with this step, so the next one may use them.
         releaseFreed()
         nextStepNumber += 1
+        sentStepCount += 1
+        sentRowCount += step.rowCount
         stepsInFlight.append(StepInFlight(number: step.number, slices: inFlight))
         return step
     }
@@ -39,12 +41,13 @@ extension Scheduler {
     private mutating func compose(now: Double) -> [StepComposition.Grant] {
         startSequences(now: now)
         let demands = demands()
-        let decodingCount = running.reduce(0) { $0 + (sequences[$1]?.awaitsSample == true ? 1 : 0) }
+        let awaitingCount = running.reduce(0) { $0 + (sequences[$1]?.awaitsSample == true ? 1 : 0) }
+        decodingCount = demands.reduce(awaitingCount) { $0 + ($1.isDecode ? 1 : 0) }
         let grants = StepComposition.compose(
             demands,
             load: StepComposition.Load(
-                stepInFlightCount: stepsInFlight.count, creditCount: creditCount, groupCount: groupCount,
-                decodingCount: demands.reduce(decodingCount) { $0 + ($1.isDecode ? 1 : 0) }),
+                stepInFlightCount: stepsInFlight.count, creditCount: creditCount, groupCount: tuner.groupCount,
+                decodingCount: decodingCount),
             limits: StepComposition.Limits(
                 maxRowCount: configuration.maxRowCount, chunkRowCount: configuration.prefillChunkRowCount,
                 pacedRowCount: configuration.pacedChunkRowCount))
@@ -67,7 +70,9 @@ extension Scheduler {
                 freeing.append(sequence.pages)
                 sequence.restart(scoresAreSent: sequence.scoresAreSent)
                 sequence.regime = regime
-                usePrefix(prefix(of: sequence, request, goalCount: goalCount, regime: regime), &sequence)
+                usePrefix(
+                    prefix(of: sequence, request, goalCount: goalCount, regime: regime), &sequence, goalCount: goalCount
+                )
                 sequences[id] = sequence
             }
             guard goalCount > sequence.sentPositionCount else { continue }

@@ -46,8 +46,10 @@ public struct Scheduler: Sendable {
     var pages = PagePool(pageCount: 0)
     var stepsInFlight: [StepInFlight] = []
     var creditCount = 0
-    /// Steps that keep all stages busy while sequences decode.
-    var groupCount = 1
+    /// How many steps the decode tokens are spread over.
+    var tuner = GroupTuner(initialCount: 1, mostCount: 1)
+    /// Sequences that decoded when the latest step was composed.
+    var decodingCount = 0
     /// Counts grants, for fairness.
     var lastTurn: UInt64 = 0
     var nextStepNumber: UInt64 = 0
@@ -66,6 +68,11 @@ public struct Scheduler: Sendable {
     public internal(set) var generatedTokenCount = 0
     /// Sequences that were put back for want of pages since the start.
     public internal(set) var preemptionCount = 0
+    var sentStepCount = 0
+    var sentRowCount = 0
+    /// Tokens whose beginnings were looked up in the prefix cache, and those of them that were found.
+    var lookedUpTokenCount = 0
+    var hitTokenCount = 0
 
     public init(configuration: SchedulerConfiguration) { self.configuration = configuration }
 
@@ -172,7 +179,8 @@ public struct Scheduler: Sendable {
         isSuspended = false
         creditCount = stageCount + 1
         // A long pipeline has time on its links, too, for which one more step makes up.
-        groupCount = stageCount < Self.longStageCount ? stageCount : stageCount + 1
+        tuner = GroupTuner(
+            initialCount: stageCount < Self.longStageCount ? stageCount : creditCount, mostCount: creditCount)
         nextStepNumber = 0
         stepsInFlight = []
         while let id = running.last { putBack(id) }
@@ -187,20 +195,6 @@ public struct Scheduler: Sendable {
         defer { events = [] }
         return events
     }
-
-    // MARK: What status reports
-
-    /// Requests that began.
-    public var runningRequestCount: Int { requests.count - waitingRequestCount }
-    public var waitingRequestCount: Int {
-        requests.values.reduce(0) { $0 + ($1.firstStepMilliseconds == nil ? 1 : 0) }
-    }
-    public var stepInFlightCount: Int { stepsInFlight.count }
-    /// Pages that no sequence uses; some may hold cached prefixes.
-    public var freePageCount: Int { pages.availableCount }
-    public var pageCount: Int { pages.pageCount }
-    /// Whether nothing waits, runs or has to be retired.
-    public var isIdle: Bool { requests.isEmpty && retiring.isEmpty && freeing.isEmpty && stepsInFlight.isEmpty }
 
     // MARK: Endings
 

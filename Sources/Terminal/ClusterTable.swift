@@ -23,6 +23,7 @@ extension ClusterStatus {
             "requests: \(runningRequestCount) running, \(waitingRequestCount) waiting, "
                 + "\(completedRequestCount) done; \(generatedTokenCount) tokens generated",
         ]
+        lines += scheduling.lines
         if let reason { lines.append(reason) }
         lines.append("")
         lines.append(table.text())
@@ -30,6 +31,25 @@ extension ClusterStatus {
             if let detail = worker.detail { lines.append("\(worker.id): \(detail)") }
         }
         return lines.joined(separator: "\n")
+    }
+}
+
+extension SchedulingActivity {
+    /// Pages and cache, steps and the time between them.
+    fileprivate var lines: [String] {
+        let freeCount = pageCount - usedPageCount - cachedPageCount
+        let hits = lookedUpTokenCount > 0 ? Double(hitTokenCount) / Double(lookedUpTokenCount) * 100 : 0
+        func milliseconds(_ microseconds: Double) -> String {
+            Number.text(microseconds / 1000, fractionDigits: 2) + " ms"
+        }
+        return [
+            "KV pages: \(pageCount), \(usedPageCount) in use, \(cachedPageCount) cached, \(freeCount) free; prefix cache: "
+                + "\(hitTokenCount) of \(lookedUpTokenCount) tokens found (\(Number.text(hits, fractionDigits: 1))%); "
+                + "\(preemptionCount) preemptions",
+            "steps: \(stepCount) with \(rowCount) rows, \(microBatchCount) micro-batches; result to next step: median "
+                + "\(milliseconds(turnaround.medianMicroseconds)), p99 \(milliseconds(turnaround.p99Microseconds)), "
+                + "most \(milliseconds(turnaround.mostMicroseconds))",
+        ]
     }
 }
 

@@ -60,7 +60,9 @@ extension ClusterStatus: WireMessage {
                     unsafe message.completed_request_count, "ClusterStatus.completed_request_count"),
                 generatedTokenCount: try WireReader.count(
                     unsafe message.generated_token_count, "ClusterStatus.generated_token_count"),
-                uptimeSeconds: try WireReader.finite(unsafe message.uptime_seconds, "ClusterStatus.uptime_seconds"))
+                uptimeSeconds: try WireReader.finite(unsafe message.uptime_seconds, "ClusterStatus.uptime_seconds"),
+                scheduling: try unsafe SchedulingActivity(
+                    wire: WireReader.required(message.scheduling, "ClusterStatus.scheduling")))
         }
     }
 }
@@ -168,6 +170,7 @@ extension WireArena {
         unsafe message.pointee.completed_request_count = UInt64(clamping: status.completedRequestCount)
         unsafe message.pointee.generated_token_count = UInt64(clamping: status.generatedTokenCount)
         unsafe message.pointee.uptime_seconds = status.uptimeSeconds
+        unsafe message.pointee.scheduling = unsafe schedulingActivity(status.scheduling)
         return unsafe message
     }
 

@@ -108,7 +108,7 @@ struct ToyCluster {
         for event in scheduler.takeEvents() { record(event) }
     }
 
-    private mutating func record(_ event: SchedulerEvent) {
+    mutating func record(_ event: SchedulerEvent) {
         var outcome = outcomes[event.ticket] ?? Outcome()
         if outcome.usage != nil || outcome.error != nil { outcome.problems.append("\(event) after the end") }
         switch event {

@@ -178,7 +178,14 @@ struct RandomMessages {
                     detail: random.optional { $0.text(300) })
             },
             runningRequestCount: number(1 << 40), waitingRequestCount: number(1 << 40),
-            completedRequestCount: number(1 << 40), generatedTokenCount: number(1 << 50), uptimeSeconds: double())
+            completedRequestCount: number(1 << 40), generatedTokenCount: number(1 << 50), uptimeSeconds: double(),
+            scheduling: SchedulingActivity(
+                pageCount: number(1 << 30), usedPageCount: number(1 << 30), cachedPageCount: number(1 << 30),
+                lookedUpTokenCount: number(1 << 50), hitTokenCount: number(1 << 50), preemptionCount: number(1 << 40),
+                stepCount: number(1 << 50), rowCount: number(1 << 50), microBatchCount: number(65),
+                turnaround: LatencySummary(
+                    count: number(1 << 50), medianMicroseconds: double(), p99Microseconds: double(),
+                    mostMicroseconds: double())))
     }
 
     mutating func generateMessage() -> GenerateMessage {

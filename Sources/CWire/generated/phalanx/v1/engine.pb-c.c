@@ -322,6 +322,96 @@ void   phalanx__v1__cluster_status__free_unpacked
   assert(message->base.descriptor == &phalanx__v1__cluster_status__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   phalanx__v1__scheduling_activity__init
+                     (Phalanx__V1__SchedulingActivity         *message)
+{
+  static const Phalanx__V1__SchedulingActivity init_value = PHALANX__V1__SCHEDULING_ACTIVITY__INIT;
+  *message = init_value;
+}
+size_t phalanx__v1__scheduling_activity__get_packed_size
+                     (const Phalanx__V1__SchedulingActivity *message)
+{
+  assert(message->base.descriptor == &phalanx__v1__scheduling_activity__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t phalanx__v1__scheduling_activity__pack
+                     (const Phalanx__V1__SchedulingActivity *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &phalanx__v1__scheduling_activity__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t phalanx__v1__scheduling_activity__pack_to_buffer
+                     (const Phalanx__V1__SchedulingActivity *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &phalanx__v1__scheduling_activity__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Phalanx__V1__SchedulingActivity *
+       phalanx__v1__scheduling_activity__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Phalanx__V1__SchedulingActivity *)
+     protobuf_c_message_unpack (&phalanx__v1__scheduling_activity__descriptor,
+                                allocator, len, data);
+}
+void   phalanx__v1__scheduling_activity__free_unpacked
+                     (Phalanx__V1__SchedulingActivity *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &phalanx__v1__scheduling_activity__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   phalanx__v1__latency_summary__init
+                     (Phalanx__V1__LatencySummary         *message)
+{
+  static const Phalanx__V1__LatencySummary init_value = PHALANX__V1__LATENCY_SUMMARY__INIT;
+  *message = init_value;
+}
+size_t phalanx__v1__latency_summary__get_packed_size
+                     (const Phalanx__V1__LatencySummary *message)
+{
+  assert(message->base.descriptor == &phalanx__v1__latency_summary__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t phalanx__v1__latency_summary__pack
+                     (const Phalanx__V1__LatencySummary *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &phalanx__v1__latency_summary__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t phalanx__v1__latency_summary__pack_to_buffer
+                     (const Phalanx__V1__LatencySummary *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &phalanx__v1__latency_summary__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Phalanx__V1__LatencySummary *
+       phalanx__v1__latency_summary__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Phalanx__V1__LatencySummary *)
+     protobuf_c_message_unpack (&phalanx__v1__latency_summary__descriptor,
+                                allocator, len, data);
+}
+void   phalanx__v1__latency_summary__free_unpacked
+                     (Phalanx__V1__LatencySummary *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &phalanx__v1__latency_summary__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   phalanx__v1__generation_request__init
                      (Phalanx__V1__GenerationRequest         *message)
 {
@@ -1375,7 +1465,7 @@ const ProtobufCMessageDescriptor phalanx__v1__worker_status__descriptor =
   (ProtobufCMessageInit) phalanx__v1__worker_status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__cluster_status__field_descriptors[10] =
+static const ProtobufCFieldDescriptor phalanx__v1__cluster_status__field_descriptors[11] =
 {
   {
     "state",
@@ -1497,6 +1587,18 @@ static const ProtobufCFieldDescriptor phalanx__v1__cluster_status__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "scheduling",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__ClusterStatus, scheduling),
+    &phalanx__v1__scheduling_activity__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__cluster_status__field_indices_by_name[] = {
   7,   /* field[7] = completed_request_count */
@@ -1505,6 +1607,7 @@ static const unsigned phalanx__v1__cluster_status__field_indices_by_name[] = {
   3,   /* field[3] = model */
   1,   /* field[1] = reason */
   5,   /* field[5] = running_request_count */
+  10,   /* field[10] = scheduling */
   0,   /* field[0] = state */
   9,   /* field[9] = uptime_seconds */
   6,   /* field[6] = waiting_request_count */
@@ -1513,7 +1616,7 @@ static const unsigned phalanx__v1__cluster_status__field_indices_by_name[] = {
 static const ProtobufCIntRange phalanx__v1__cluster_status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__cluster_status__descriptor =
 {
@@ -1523,11 +1626,243 @@ const ProtobufCMessageDescriptor phalanx__v1__cluster_status__descriptor =
   "Phalanx__V1__ClusterStatus",
   "phalanx.v1",
   sizeof(Phalanx__V1__ClusterStatus),
-  10,
+  11,
   phalanx__v1__cluster_status__field_descriptors,
   phalanx__v1__cluster_status__field_indices_by_name,
   1,  phalanx__v1__cluster_status__number_ranges,
   (ProtobufCMessageInit) phalanx__v1__cluster_status__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor phalanx__v1__scheduling_activity__field_descriptors[10] =
+{
+  {
+    "page_count",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__SchedulingActivity, page_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "used_page_count",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__SchedulingActivity, used_page_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cached_page_count",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__SchedulingActivity, cached_page_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "looked_up_token_count",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__SchedulingActivity, looked_up_token_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "hit_token_count",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__SchedulingActivity, hit_token_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "preemption_count",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__SchedulingActivity, preemption_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "step_count",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__SchedulingActivity, step_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "row_count",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__SchedulingActivity, row_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "micro_batch_count",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__SchedulingActivity, micro_batch_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "turnaround",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__SchedulingActivity, turnaround),
+    &phalanx__v1__latency_summary__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned phalanx__v1__scheduling_activity__field_indices_by_name[] = {
+  2,   /* field[2] = cached_page_count */
+  4,   /* field[4] = hit_token_count */
+  3,   /* field[3] = looked_up_token_count */
+  8,   /* field[8] = micro_batch_count */
+  0,   /* field[0] = page_count */
+  5,   /* field[5] = preemption_count */
+  7,   /* field[7] = row_count */
+  6,   /* field[6] = step_count */
+  9,   /* field[9] = turnaround */
+  1,   /* field[1] = used_page_count */
+};
+static const ProtobufCIntRange phalanx__v1__scheduling_activity__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 10 }
+};
+const ProtobufCMessageDescriptor phalanx__v1__scheduling_activity__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "phalanx.v1.SchedulingActivity",
+  "SchedulingActivity",
+  "Phalanx__V1__SchedulingActivity",
+  "phalanx.v1",
+  sizeof(Phalanx__V1__SchedulingActivity),
+  10,
+  phalanx__v1__scheduling_activity__field_descriptors,
+  phalanx__v1__scheduling_activity__field_indices_by_name,
+  1,  phalanx__v1__scheduling_activity__number_ranges,
+  (ProtobufCMessageInit) phalanx__v1__scheduling_activity__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor phalanx__v1__latency_summary__field_descriptors[4] =
+{
+  {
+    "count",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__LatencySummary, count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "median_microseconds",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__LatencySummary, median_microseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "p99_microseconds",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__LatencySummary, p99_microseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "most_microseconds",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__LatencySummary, most_microseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned phalanx__v1__latency_summary__field_indices_by_name[] = {
+  0,   /* field[0] = count */
+  1,   /* field[1] = median_microseconds */
+  3,   /* field[3] = most_microseconds */
+  2,   /* field[2] = p99_microseconds */
+};
+static const ProtobufCIntRange phalanx__v1__latency_summary__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor phalanx__v1__latency_summary__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "phalanx.v1.LatencySummary",
+  "LatencySummary",
+  "Phalanx__V1__LatencySummary",
+  "phalanx.v1",
+  sizeof(Phalanx__V1__LatencySummary),
+  4,
+  phalanx__v1__latency_summary__field_descriptors,
+  phalanx__v1__latency_summary__field_indices_by_name,
+  1,  phalanx__v1__latency_summary__number_ranges,
+  (ProtobufCMessageInit) phalanx__v1__latency_summary__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor phalanx__v1__generation_request__field_descriptors[15] =

@@ -23,6 +23,8 @@ typedef struct Phalanx__V1__TokenizerChunk Phalanx__V1__TokenizerChunk;
 typedef struct Phalanx__V1__ModelDescription Phalanx__V1__ModelDescription;
 typedef struct Phalanx__V1__WorkerStatus Phalanx__V1__WorkerStatus;
 typedef struct Phalanx__V1__ClusterStatus Phalanx__V1__ClusterStatus;
+typedef struct Phalanx__V1__SchedulingActivity Phalanx__V1__SchedulingActivity;
+typedef struct Phalanx__V1__LatencySummary Phalanx__V1__LatencySummary;
 typedef struct Phalanx__V1__GenerationRequest Phalanx__V1__GenerationRequest;
 typedef struct Phalanx__V1__CancelChoice Phalanx__V1__CancelChoice;
 typedef struct Phalanx__V1__GenerateMessage Phalanx__V1__GenerateMessage;
@@ -189,10 +191,49 @@ struct  Phalanx__V1__ClusterStatus
   uint64_t completed_request_count;
   uint64_t generated_token_count;
   double uptime_seconds;
+  Phalanx__V1__SchedulingActivity *scheduling;
 };
 #define PHALANX__V1__CLUSTER_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__cluster_status__descriptor) \
-    , PHALANX__V1__CLUSTER_STATE__CLUSTER_STATE_UNSPECIFIED, NULL, NULL, NULL, 0,NULL, 0, 0, 0, 0, 0 }
+    , PHALANX__V1__CLUSTER_STATE__CLUSTER_STATE_UNSPECIFIED, NULL, NULL, NULL, 0,NULL, 0, 0, 0, 0, 0, NULL }
+
+
+/*
+ * What the scheduler did since the start, and the KV pages as they are now.
+ */
+struct  Phalanx__V1__SchedulingActivity
+{
+  ProtobufCMessage base;
+  uint64_t page_count;
+  uint64_t used_page_count;
+  uint64_t cached_page_count;
+  uint64_t looked_up_token_count;
+  uint64_t hit_token_count;
+  uint64_t preemption_count;
+  uint64_t step_count;
+  uint64_t row_count;
+  uint64_t micro_batch_count;
+  /*
+   * From a step's result to the next step that was sent.
+   */
+  Phalanx__V1__LatencySummary *turnaround;
+};
+#define PHALANX__V1__SCHEDULING_ACTIVITY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__scheduling_activity__descriptor) \
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL }
+
+
+struct  Phalanx__V1__LatencySummary
+{
+  ProtobufCMessage base;
+  uint64_t count;
+  double median_microseconds;
+  double p99_microseconds;
+  double most_microseconds;
+};
+#define PHALANX__V1__LATENCY_SUMMARY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__latency_summary__descriptor) \
+    , 0, 0, 0, 0 }
 
 
 struct  Phalanx__V1__GenerationRequest
@@ -532,6 +573,44 @@ Phalanx__V1__ClusterStatus *
 void   phalanx__v1__cluster_status__free_unpacked
                      (Phalanx__V1__ClusterStatus *message,
                       ProtobufCAllocator *allocator);
+/* Phalanx__V1__SchedulingActivity methods */
+void   phalanx__v1__scheduling_activity__init
+                     (Phalanx__V1__SchedulingActivity         *message);
+size_t phalanx__v1__scheduling_activity__get_packed_size
+                     (const Phalanx__V1__SchedulingActivity   *message);
+size_t phalanx__v1__scheduling_activity__pack
+                     (const Phalanx__V1__SchedulingActivity   *message,
+                      uint8_t             *out);
+size_t phalanx__v1__scheduling_activity__pack_to_buffer
+                     (const Phalanx__V1__SchedulingActivity   *message,
+                      ProtobufCBuffer     *buffer);
+Phalanx__V1__SchedulingActivity *
+       phalanx__v1__scheduling_activity__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   phalanx__v1__scheduling_activity__free_unpacked
+                     (Phalanx__V1__SchedulingActivity *message,
+                      ProtobufCAllocator *allocator);
+/* Phalanx__V1__LatencySummary methods */
+void   phalanx__v1__latency_summary__init
+                     (Phalanx__V1__LatencySummary         *message);
+size_t phalanx__v1__latency_summary__get_packed_size
+                     (const Phalanx__V1__LatencySummary   *message);
+size_t phalanx__v1__latency_summary__pack
+                     (const Phalanx__V1__LatencySummary   *message,
+                      uint8_t             *out);
+size_t phalanx__v1__latency_summary__pack_to_buffer
+                     (const Phalanx__V1__LatencySummary   *message,
+                      ProtobufCBuffer     *buffer);
+Phalanx__V1__LatencySummary *
+       phalanx__v1__latency_summary__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   phalanx__v1__latency_summary__free_unpacked
+                     (Phalanx__V1__LatencySummary *message,
+                      ProtobufCAllocator *allocator);
 /* Phalanx__V1__GenerationRequest methods */
 void   phalanx__v1__generation_request__init
                      (Phalanx__V1__GenerationRequest         *message);
@@ -783,6 +862,12 @@ typedef void (*Phalanx__V1__WorkerStatus_Closure)
 typedef void (*Phalanx__V1__ClusterStatus_Closure)
                  (const Phalanx__V1__ClusterStatus *message,
                   void *closure_data);
+typedef void (*Phalanx__V1__SchedulingActivity_Closure)
+                 (const Phalanx__V1__SchedulingActivity *message,
+                  void *closure_data);
+typedef void (*Phalanx__V1__LatencySummary_Closure)
+                 (const Phalanx__V1__LatencySummary *message,
+                  void *closure_data);
 typedef void (*Phalanx__V1__GenerationRequest_Closure)
                  (const Phalanx__V1__GenerationRequest *message,
                   void *closure_data);
@@ -884,6 +969,8 @@ extern const ProtobufCMessageDescriptor phalanx__v1__tokenizer_chunk__descriptor
 extern const ProtobufCMessageDescriptor phalanx__v1__model_description__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__worker_status__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__cluster_status__descriptor;
+extern const ProtobufCMessageDescriptor phalanx__v1__scheduling_activity__descriptor;
+extern const ProtobufCMessageDescriptor phalanx__v1__latency_summary__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__generation_request__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__cancel_choice__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__generate_message__descriptor;
