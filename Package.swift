@@ -97,7 +97,7 @@ let package = Package(
                 "Kernels", "CoordinatorClient", histogram, logging,
             ]),
         module("Terminal", ["Inference"]),
-        module("Bench", ["Phi", "Checkpoint", "Kernels", "Host", "Inference", "Tokenization", "CBench"]),
+        module("Bench", ["Phi", "Checkpoint", "Kernels", "Host", "Inference", "Tokenization", "CBench", histogram]),
         // Floor 6
         .executableTarget(
             name: "phalanx",

@@ -14,11 +14,16 @@ struct BenchCommand: ParsableCommand {
               phalanx bench kernels --format Q4_K --rows 1,8,512
               phalanx bench cliffs --format Q4_K
 
-            Every speed comes with the part of its limit that it reaches: decoding reads all weights and the keys and \
+            A server, ours or another with OpenAI's API, under many requests at once:
+              phalanx bench serve --url http://127.0.0.1:8080 --concurrency 8 --prompt-tokens 256 --max-tokens 64
+
+            Every speed of a model or kernel comes with the part of its limit that it reaches: decoding reads all weights and the keys and \
             values of each stream for every token, so memory bandwidth is its limit; prefill multiplies, so the int8 peak \
             is. Both limits are measured in the same run, before and after, and the larger ones count.
             """,
-        subcommands: [BenchModelCommand.self, BenchKernelsCommand.self, BenchCliffsCommand.self],
+        subcommands: [
+            BenchModelCommand.self, BenchKernelsCommand.self, BenchCliffsCommand.self, BenchServeCommand.self,
+        ],
         defaultSubcommand: BenchModelCommand.self)
 
     /// Makes an impossible number the wrong usage that it is.

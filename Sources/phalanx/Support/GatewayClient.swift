@@ -6,19 +6,19 @@ import NIOHTTP1
 
 /// A gateway as its clients see it.
 struct GatewayClient: Sendable {
-    private let base: String
+    let base: String
+    private let connections: HTTPClient
 
-    private static let shortTimeout = TimeAmount.seconds(10)
+    static let shortTimeout = TimeAmount.seconds(10)
     private static let answerTimeout = TimeAmount.hours(1)
-    private static let statusLimit = 8 << 20
-    /// The longest line of an event stream that is believed.
-    private static let lineLimit = 1 << 20
+    static let statusLimit = 8 << 20
 
-    init(url: String) {
+    init(url: String, connections: HTTPClient = .shared) {
         // "http://HOST:PORT/v1", as OpenAI's clients want it, names the same gateway.
         var base = url
         for ending in ["/", "/v1"] where base.hasSuffix(ending) { base.removeLast(ending.count) }
         self.base = base
+        self.connections = connections
     }
 
     struct Message: Codable, Sendable {
@@ -52,15 +52,16 @@ struct GatewayClient: Sendable {
             }
             let delta: Delta?
         }
-        struct Failure: Decodable {
-            let message: String
-        }
         let choices: [Choice]?
         let error: Failure?
     }
 
+    struct Failure: Decodable {
+        let message: String
+    }
+
     private struct ErrorBody: Decodable {
-        let error: Chunk.Failure
+        let error: Failure
     }
 
     func status() async throws -> ClusterStatus {
@@ -76,49 +77,33 @@ struct GatewayClient: Sendable {
         _ messages: [Message], model: String, temperature: Float?, maxTokens: Int?, seed: Int?,
         onText: (String) throws -> Void
     ) async throws -> String {
-        var request = HTTPClientRequest(url: base + "/v1/chat/completions")
-        request.method = .POST
-        request.headers.add(name: "Content-Type", value: "application/json")
         let body = ChatRequest(
             model: model, messages: messages, temperature: temperature, maxTokens: maxTokens, seed: seed)
-        request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(body)))
-        let response = try await execute(request, timeout: Self.answerTimeout)
+        let response = try await post(body, to: "/v1/chat/completions")
         var answer = ""
-        var line: [UInt8] = []
-        for try await part in response.body {
-            for byte in part.readableBytesView {
-                guard byte == UInt8(ascii: "\n") else {
-                    guard line.count < Self.lineLimit else {
-                        throw CommandError("the gateway at \(base) sent an event of more than \(Self.lineLimit) bytes")
-                    }
-                    line.append(byte)
-                    continue
-                }
-                if let piece = try text(ofEvent: line) {
-                    answer += piece
-                    try onText(piece)
-                }
-                line.removeAll(keepingCapacity: true)
-            }
+        try await ServerEvents(body: response.body, address: base).forEach { event in
+            let chunk = try JSONDecoder().decode(Chunk.self, from: event)
+            if let error = chunk.error { throw CommandError(error.message) }
+            guard let piece = chunk.choices?.first?.delta?.content else { return }
+            answer += piece
+            try onText(piece)
         }
         return answer
     }
 
-    /// The text in one line of the event stream; nil for comments, empty lines and the end mark.
-    private func text(ofEvent line: [UInt8]) throws -> String? {
-        let prefix = Array("data: ".utf8)
-        guard line.starts(with: prefix) else { return nil }
-        let payload = Data(line.dropFirst(prefix.count))
-        guard payload != Data("[DONE]".utf8), payload != Data("[DONE]\r".utf8) else { return nil }
-        let chunk = try JSONDecoder().decode(Chunk.self, from: payload)
-        if let error = chunk.error { throw CommandError(error.message) }
-        return chunk.choices?.first?.delta?.content
+    /// Sends JSON for an answer that is streamed.
+    func post(_ body: some Encodable, to path: String) async throws -> HTTPClientResponse {
+        var request = HTTPClientRequest(url: base + path)
+        request.method = .POST
+        request.headers.add(name: "Content-Type", value: "application/json")
+        request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(body)))
+        return try await execute(request, timeout: Self.answerTimeout)
     }
 
-    private func execute(_ request: HTTPClientRequest, timeout: TimeAmount) async throws -> HTTPClientResponse {
+    func execute(_ request: HTTPClientRequest, timeout: TimeAmount) async throws -> HTTPClientResponse {
         let response: HTTPClientResponse
         do {
-            response = try await HTTPClient.shared.execute(request, timeout: timeout)
+            response = try await connections.execute(request, timeout: timeout)
         } catch {
             throw CommandError(
                 "no gateway answers at \(base): \(error). Start one with: phalanx up --model demo, or name it with --url"
