@@ -81,6 +81,7 @@ let package = Package(
         // Floor 3
         module("Transport", ["HTTP2", "Wire", "Inference", nioCore, nioPosix, logging]),
         module("Phi", ["Kernels", "Host", "Checkpoint", "Inference"]),
+        module("Simulator", ["Cluster", "Scheduling", "Inference"]),
         // Floor 4
         module("CoordinatorClient", ["Transport", "Wire", "Inference", crypto, logging]),
         module(
@@ -104,7 +105,7 @@ let package = Package(
             dependencies: [
                 "Bench", "Checkpoint", "Cluster", "CoordinatorClient", "CoordinatorNode", "Gateway", "Host",
                 "Inference",
-                "Kernels", "Terminal", "Tokenization", "Transport", "WorkerNode", httpClient, nioCore, nioHTTP1,
+                "Kernels", "Scheduling", "Simulator", "Terminal", "Tokenization", "Transport", "WorkerNode", httpClient, nioCore, nioHTTP1,
                 logging, lifecycle, signals,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -122,6 +123,7 @@ let package = Package(
             resources: [.copy("Resources")]),
         tests("Cluster", ["Cluster", "Inference"]),
         tests("Scheduling", ["Scheduling", "Inference"]),
+        tests("Simulator", ["Simulator", "Cluster", "Scheduling", "Inference"]),
         tests("Transport", ["Transport", "HTTP2", nioCore, nioPosix, logging]),
         tests("Phi", ["Phi", "Checkpoint", "Host", "Kernels", "Inference"]),
         tests("CoordinatorClient", ["CoordinatorClient", "Transport", "Wire", "Inference", logging]),

@@ -1,4 +1,4 @@
-import Inference
+public import Inference
 
 /// What a step brings to every stage.
 public struct StepLoad: Hashable, Sendable {
@@ -40,22 +40,27 @@ public struct StepLoad: Hashable, Sendable {
 /// Weights are read once for all rows of a step, while they are multiplied with every row; the longer of the two counts,
 /// since they overlap. Keys and values are read beside. The head counts where it lies, in the last stage; of the
 /// embedding only a row per token is read, which is nothing.
-struct CostModel {
+public struct CostModel: Sendable {
     let model: ModelFootprint
     let load: StepLoad
+
+    public init(model: ModelFootprint, load: StepLoad) {
+        self.model = model
+        self.load = load
+    }
 
     /// What takes the time of a stage.
     enum Part: Hashable {
         case reading, multiplying, attending
     }
 
-    struct Cost {
+    public struct Cost: Sendable {
         let readingSeconds: Double
         /// 0 when the worker's speed is not known.
         let multiplyingSeconds: Double
         let attendingSeconds: Double
 
-        var seconds: Double { max(readingSeconds, multiplyingSeconds) + attendingSeconds }
+        public var seconds: Double { max(readingSeconds, multiplyingSeconds) + attendingSeconds }
 
         var largest: Part {
             let weights = max(readingSeconds, multiplyingSeconds)
@@ -81,7 +86,7 @@ struct CostModel {
             attendingSeconds: kv / speed)
     }
 
-    func cost(of worker: WorkerCapacity, layers: LayerRange) -> Cost {
+    public func cost(of worker: WorkerCapacity, layers: LayerRange) -> Cost {
         cost(
             of: worker, layerCount: layers.count,
             weightByteCount: model.layerByteCounts[layers.first..<layers.end].reduce(0, +),
@@ -89,7 +94,7 @@ struct CostModel {
     }
 
     /// Bytes that go from stage to stage.
-    var linkByteCount: Int { model.rowByteCount * load.rowCount }
+    public var linkByteCount: Int { model.rowByteCount * load.rowCount }
 
     /// A measurement that cannot be (zero, negative, NaN) counts as very slow.
     static func speed(_ worker: WorkerCapacity) -> Double {

@@ -24,7 +24,7 @@ struct Phalanx: AsyncParsableCommand {
         subcommands: [
             UpCommand.self, CoordinatorCommand.self, WorkerCommand.self, GatewayCommand.self, GenerateCommand.self,
             ChatCommand.self, StatusCommand.self, InspectCommand.self, TokenizeCommand.self, BenchCommand.self,
-            SynthCommand.self, QuantizeCommand.self, PlanCommand.self,
+            SynthCommand.self, QuantizeCommand.self, PlanCommand.self, SimulateCommand.self,
         ])
 }
 

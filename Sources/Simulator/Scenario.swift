@@ -1,0 +1,56 @@
+public import Cluster
+import Inference
+public import Scheduling
+
+/// Everything that a simulation depends on: the same scenario gives the same run.
+public struct Scenario: Sendable {
+    /// In order of joining.
+    public var workers: [WorkerCapacity]
+    public var model: ModelFootprint
+    public var links: ClusterLinks
+    public var scheduling: SchedulerConfiguration
+    /// KV pages for one context.
+    public var pageCount: Int
+    /// The most KV pages.
+    public var pageLimit: Int
+    public var traffic: Traffic
+    public var seed: UInt64
+    /// How much links are late and steps are slow at random, as a part of their time.
+    public var jitter: Double
+    /// What a stage takes for a step beside reading and multiplying: one hand-over among its threads per matrix and
+    /// layer, norms, the frame from and to the wire.
+    public var stepOverheadMilliseconds: Double
+    /// Bytes of weights per second from disk into memory.
+    public var loadBytesPerSecond = 2e9
+    public var heartbeatMilliseconds = 1000
+    public var silenceMilliseconds = 5000
+
+    public static let workerLimit = 64
+    public static let requestLimit = 10_000
+
+    public init(
+        workers: [WorkerCapacity], model: ModelFootprint, links: ClusterLinks, scheduling: SchedulerConfiguration,
+        pageCount: Int, pageLimit: Int? = nil, traffic: Traffic, seed: UInt64, jitter: Double = 0.1,
+        stepOverheadMilliseconds: Double = 0
+    ) {
+        precondition((1...Self.workerLimit).contains(workers.count) && traffic.requestCount <= Self.requestLimit)
+        self.workers = workers
+        self.model = model
+        self.links = links
+        self.scheduling = scheduling
+        self.pageCount = pageCount
+        self.pageLimit = pageLimit ?? pageCount * scheduling.runningSequenceLimit
+        self.traffic = traffic
+        self.seed = seed
+        self.jitter = jitter
+        self.stepOverheadMilliseconds = stepOverheadMilliseconds
+    }
+
+    var clusterConfiguration: ClusterConfiguration {
+        ClusterConfiguration(
+            model: model, modelPath: "simulated", modelFingerprint: "simulated", kvType: .f16, pageCount: pageCount,
+            pageLimit: pageLimit, maxRowCount: scheduling.maxRowCount, vocabularyLimit: scheduling.vocabularySize,
+            numericsVersion: 1, minimumWorkerCount: workers.count, heartbeatMilliseconds: heartbeatMilliseconds,
+            silenceMilliseconds: silenceMilliseconds)
+    }
+}

@@ -1,0 +1,185 @@
+import Cluster
+import Inference
+import Scheduling
+
+/// What happens at one moment of virtual time.
+enum SimulationEvent {
+    /// A client sends the request of this number.
+    case ask(Int)
+    case coordinatorHears(ControlStreamID, WorkerMessage)
+    case tick
+    /// Something happens to a process of a worker.
+    case worker(Int, process: Int, WorkerEvent)
+}
+
+enum WorkerEvent {
+    /// It dials the coordinator.
+    case join
+    case hears(ControlStreamID, CoordinatorMessage)
+    case loses(ControlStreamID)
+    case activation(SimulatedActivation)
+    /// The step in work is done.
+    case computed(Epoch)
+    case loaded(Epoch)
+    case heartbeat(ControlStreamID)
+}
+
+/// A cluster on a virtual clock: the real membership, placement and scheduler, with workers, links and clients that are
+/// simulated.
+///
+/// Workers take the time that the cost model says, links their delay and bandwidth. Instead of a model they compute a hash
+/// of everything before a position, so that each request has one right answer; every step, page, token and ending is held
+/// against what is promised, and the first breach ends the run.
+public struct Simulation {
+    let scenario: Scenario
+    let timing: StepTiming
+    /// Milliseconds since the start.
+    var now = 0.0
+    var queue = EventQueue<SimulationEvent>()
+    var network: SimulatedNetwork
+    var coordinator: SimulatedCoordinator
+    var workers: [SimulatedWorker]
+    /// The worker at the other end of each control stream that stands.
+    var streams: [ControlStreamID: Int] = [:]
+    var clients: Clients
+    var ledger: RequestLedger
+    private var streamCount: UInt64 = 0
+    var busy = BusyTime()
+    /// For the jitter of computing.
+    var random: SimulatedRandom
+    /// When something last went forward.
+    var lastProgress = 0.0
+
+    /// What a broken worker, network or scheduler would do to an event, and whether it happens at all: tests show with it
+    /// that breaches are found.
+    var tamper: ((inout SimulationEvent) -> Bool)?
+
+    static let tickMilliseconds = 250.0
+    /// Without any progress for so long, something waits for ever.
+    private static let stillnessMilliseconds = 3_600_000.0
+
+    public init(_ scenario: Scenario) {
+        self.scenario = scenario
+        timing = StepTiming(model: scenario.model, overheadMilliseconds: scenario.stepOverheadMilliseconds)
+        network = SimulatedNetwork(
+            links: scenario.links, nodes: scenario.workers.map(\.node), jitter: scenario.jitter,
+            random: SimulatedRandom(seed: scenario.seed, stream: 3))
+        coordinator = SimulatedCoordinator(scenario)
+        workers = scenario.workers.map { SimulatedWorker($0) }
+        random = SimulatedRandom(seed: scenario.seed, stream: 5)
+        clients = Clients(scenario)
+        ledger = RequestLedger(configuration: scenario.scheduling)
+    }
+
+    /// Runs until every request has its answer. Throws the first promise that is broken.
+    ///
+    /// - Parameter progress: called now and then with the part that is done, 0 to 1.
+    public mutating func run(progress: (Double) -> Void = { _ in }) throws(SimulationFailure) -> SimulationReport {
+        do throws(Breach) {
+            begin()
+            var count = 0
+            while !isOver {
+                guard let next = queue.popFirst() else { throw Breach("nothing is left to happen") }
+                now = next.milliseconds
+                var event = next.event
+                guard tamper?(&event) ?? true else { continue }
+                try handle(event)
+                count += 1
+                if count % 50_000 == 0 { progress(clients.fractionDone(ledger.statistics)) }
+            }
+            try checkEnd()
+        } catch {
+            throw SimulationFailure(seed: scenario.seed, milliseconds: now, problem: error.description)
+        }
+        return SimulationReport(self)
+    }
+
+    private var isOver: Bool { clients.areServed && ledger.liveCount == 0 && coordinator.isIdle }
+
+    private mutating func begin() {
+        // One after the other, so that they join in the given order.
+        for index in workers.indices {
+            workers[index].process += 1
+            schedule(.join, index, after: Double(index))
+        }
+        queue.schedule(.tick, at: Self.tickMilliseconds)
+    }
+
+    private mutating func handle(_ event: SimulationEvent) throws(Breach) {
+        switch event {
+        case .ask(let number): try ask(number)
+        case .coordinatorHears(let stream, let message):
+            guard streams[stream] != nil else { return }
+            try coordinator.receive(message, on: stream, now: now)
+            try settle()
+        case .tick:
+            try coordinator.tick(now: now)
+            try settle()
+            guard now - lastProgress <= Self.stillnessMilliseconds else {
+                throw Breach("nothing went forward for \(now - lastProgress) ms: \(coordinator.reason)")
+            }
+            queue.schedule(.tick, at: now + Self.tickMilliseconds)
+        case .worker(let index, let process, let event):
+            guard workers[index].process == process else { return }
+            try handle(event, at: index)
+        }
+    }
+
+    /// Brings out what the coordinator did.
+    mutating func settle() throws(Breach) {
+        while case let outputs = coordinator.takeOutputs(), !outputs.isEmpty {
+            for output in outputs { bringOut(output) }
+            try deliver()
+        }
+        try deliver()
+        if coordinator.isServing, clients.begin() { openDoors() }
+    }
+
+    private mutating func bringOut(_ output: SimulatedCoordinator.Output) {
+        switch output {
+        case .send(let stream, let message):
+            guard let index = streams[stream] else { return }
+            send(.hears(stream, message), to: index, from: .coordinator)
+        case .close(let stream):
+            guard let index = streams.removeValue(forKey: stream) else { return }
+            send(.loses(stream), to: index, from: .coordinator)
+        }
+    }
+
+    // MARK: Time and distance
+
+    mutating func schedule(_ event: WorkerEvent, _ index: Int, after milliseconds: Double) {
+        queue.schedule(.worker(index, process: workers[index].process, event), at: now + milliseconds)
+    }
+
+    mutating func send(
+        _ event: WorkerEvent, to index: Int, from: Endpoint, byteCount: Int = 0, isBulk: Bool = false
+    ) {
+        let arrival = network.arrival(
+            from: from, to: .worker(index), byteCount: byteCount, isBulk: isBulk, now: now)
+        queue.schedule(.worker(index, process: workers[index].process, event), at: arrival)
+    }
+
+    /// A worker's message to the coordinator, on its latest stream.
+    mutating func send(_ message: WorkerMessage, from index: Int) {
+        guard let stream = workers[index].stream else { return }
+        let arrival = network.arrival(
+            from: .worker(index), to: .coordinator, byteCount: 0, isBulk: false, now: now)
+        queue.schedule(.coordinatorHears(stream, message), at: arrival)
+    }
+
+    mutating func openStream(at index: Int) -> ControlStreamID {
+        streamCount += 1
+        let stream = ControlStreamID(streamCount)
+        streams[stream] = index
+        return stream
+    }
+
+    private func checkEnd() throws(Breach) {
+        try coordinator.checkIdle()
+        for worker in workers {
+            guard let stage = worker.stage, stage.sequenceCount > 0 else { continue }
+            throw Breach("\(worker.capacity.node) remembers \(stage.sequenceCount) sequences although all have ended")
+        }
+    }
+}

@@ -1,0 +1,141 @@
+import Cluster
+import Inference
+import Scheduling
+import Testing
+
+@testable import Simulator
+
+/// Whole clusters on the virtual clock.
+@Suite struct SimulationTests {
+    @Test(arguments: [0.0, 0.5]) func `sixteen equal stages stay busy while 64 streams decode`(
+        delayMilliseconds: Double
+    ) throws {
+        var simulation = Simulation(.equalStages(count: 16, streams: 64, delayMilliseconds: delayMilliseconds))
+        let report = try simulation.run()
+        #expect(report.efficiency >= 0.9)
+        #expect(report.stages.count == 16 && report.requestCount == 64 && report.answerTokenCount == 64 * 100)
+    }
+
+    @Test func `one stream alone keeps one of sixteen stages busy`() throws {
+        var simulation = Simulation(.equalStages(count: 16, streams: 1, delayMilliseconds: 0))
+        let report = try simulation.run()
+        #expect(report.efficiency > 0.06 && report.efficiency <= 1.0 / 16)
+    }
+
+    @Test func `the same seed gives the same run, another one another`() throws {
+        func report(_ seed: UInt64) throws -> SimulationReport {
+            var scenario = Scenario.random(seed: 11)
+            scenario.seed = seed
+            var simulation = Simulation(scenario)
+            return try simulation.run()
+        }
+        let first = try report(1)
+        #expect(try report(1) == first)
+        #expect(try report(2) != first)
+    }
+
+    @Test(arguments: 0..<5) func `a random life keeps every promise`(block: UInt64) throws {
+        for seed in block * 100..<(block + 1) * 100 {
+            var simulation = Simulation(.random(seed: seed))
+            let report = try simulation.run()
+            #expect(report.requestCount == simulation.scenario.traffic.requestCount, "seed \(seed)")
+        }
+    }
+
+    @Test(arguments: Sabotage.allCases) func `what breaks on the way is found`(sabotage: Sabotage) throws {
+        var simulation = Simulation(.equalStages(count: 2, streams: sabotage == .losesResult ? 1 : 4))
+        simulation.tamper = sabotage.tamper
+        let failure = #expect(throws: SimulationFailure.self) { _ = try simulation.run() }
+        #expect(failure?.problem.contains(sabotage.words) == true, "\(failure?.problem ?? "")")
+    }
+}
+
+/// Ways in which a cluster may break its promises.
+enum Sabotage: CaseIterable {
+    case doublesToken, losesResult, losesActivation, changesToken, assignsPage, skipsPosition
+
+    /// What is said of it.
+    var words: String {
+        switch self {
+        case .doublesToken: "instead of"
+        case .losesResult: "nothing went forward"
+        case .losesActivation: "comes instead of"
+        case .changesToken: "other keys and values"
+        case .assignsPage: "gets logical page"
+        case .skipsPosition: "goes on at position"
+        }
+    }
+
+    /// From step 5 on.
+    func tamper(_ event: inout SimulationEvent) -> Bool {
+        switch (self, event) {
+        case (.doublesToken, .coordinatorHears(let stream, .result(let result))) where result.number >= 5:
+            let slices = result.slices.map { slice in
+                SliceResult(
+                    sequence: slice.sequence, sampled: ScoredToken(token: 1, logprob: 0, top: []),
+                    firstPromptPosition: 0, promptTokens: [])
+            }
+            let changed = StepResult(epoch: result.epoch, number: result.number, slices: slices)
+            event = .coordinatorHears(stream, .result(changed))
+        case (.losesResult, .coordinatorHears(_, .result(let result))): return result.number != 5
+        case (.losesActivation, .worker(_, _, .activation(let activation))): return activation.step.number != 5
+        case (.changesToken, .worker(let index, let process, .activation(let activation))):
+            let step = changed(activation.step) { $0.changed(tokens: $0.tokens.map { $0 ^ 1 }) }
+            event = .worker(
+                index, process: process,
+                .activation(SimulatedActivation(step: step, digest: activation.digest)))
+        case (.assignsPage, .worker(let index, let process, .hears(let stream, .step(let step)))):
+            let step = changed(step) { slice in
+                slice.changed(pages: [PageAssignment(firstLogicalPage: 0, pages: [PageID(0)])])
+            }
+            event = .worker(index, process: process, .hears(stream, .step(step)))
+        case (.skipsPosition, .worker(let index, let process, .hears(let stream, .step(let step)))):
+            let step = changed(step) { $0.changed(firstPosition: $0.firstPosition + 1) }
+            event = .worker(index, process: process, .hears(stream, .step(step)))
+        default: break
+        }
+        return true
+    }
+
+    private func changed(_ step: Step, _ change: (Slice) -> Slice) -> Step {
+        guard step.number >= 8 else { return step }
+        return Step(
+            epoch: step.epoch, number: step.number, admissions: step.admissions, slices: step.slices.map(change),
+            retired: step.retired)
+    }
+}
+
+extension Slice {
+    fileprivate func changed(
+        firstPosition: Int? = nil, tokens: [Int32]? = nil, pages: [PageAssignment]? = nil
+    ) -> Slice {
+        Slice(
+            sequence: sequence, firstPosition: firstPosition ?? self.firstPosition, tokens: tokens ?? self.tokens,
+            regime: regime, outputs: outputs, pages: pages ?? self.pages)
+    }
+}
+
+extension Scenario {
+    /// Stages of 10 GB/s with a layer each that takes 10 ms; prompts of one token.
+    static func equalStages(count: Int, streams: Int, delayMilliseconds: Double = 0) -> Scenario {
+        let model = ModelFootprint(
+            layerByteCounts: Array(repeating: 100_000_000, count: count), embeddingByteCount: 0, headByteCount: 0,
+            kvBytesPerPagePerLayer: 1000, rowByteCount: 12_288)
+        let workers = (0..<count).map {
+            WorkerCapacity(
+                node: NodeID("w\($0)"), memoryByteCount: 1 << 34, bytesPerSecond: 1e10, multiplyAddsPerSecond: 1e12)
+        }
+        return Scenario(
+            workers: workers, model: model,
+            links: ClusterLinks(
+                ordinary: LinkSpeed(bytesPerSecond: 1.25e8, delaySeconds: delayMilliseconds / 1000)),
+            scheduling: SchedulerConfiguration(
+                contextLength: 1024, vocabularySize: 1000, endOfSequenceTokens: [], maxRowCount: 256,
+                runningSequenceLimit: streams),
+            pageCount: 16,
+            traffic: Traffic(
+                requestCount: streams, arrival: .clients(streams), promptTokenCount: 1...1,
+                answerTokenCount: 100...100),
+            seed: 1, jitter: 0)
+    }
+}
