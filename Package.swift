@@ -86,7 +86,13 @@ let package = Package(
         module("CoordinatorClient", ["Transport", "Wire", "Inference", crypto, logging]),
         module(
             "Gateway",
-            ["Inference", "Tokenization", hummingbird, nioCore, nioHTTP1, httpTypes, logging, lifecycle]),
+            ["Inference", "Tokenization", hummingbird, nioCore, nioHTTP1, httpTypes, logging, lifecycle],
+            // The web page is part of the program: no file beside it to get lost.
+            resources: [
+                "index.html", "icon.svg", "page.css", "chat.css", "cluster.css", "api.js", "changes.js", "chat.js",
+                "cluster.js", "conversations.js", "dom.js", "figures.js", "inline.js", "markdown.js", "message.js",
+                "page.js", "pipeline.js", "reader.js", "settings.js", "theme.js",
+            ].map { .embedInCode("Page/" + $0) }),
         // Floor 5
         module(
             "WorkerNode",

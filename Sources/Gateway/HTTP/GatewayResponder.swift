@@ -58,6 +58,7 @@ struct GatewayResponder: HTTPResponder {
     }
 
     private func answer(_ request: Request, context: GatewayContext, logger: Logger) async throws -> Response {
+        if let page = WebPage.response(to: request) { return page }
         guard let route = Self.route(request.uri.path) else {
             throw APIError(
                 .unknownRoute, "There is no \(request.method.rawValue) \(request.uri.path.prefix(256)) on this server.")
