@@ -142,7 +142,8 @@ let package = Package(
         tests(
             "Node",
             [
-                "CoordinatorNode", "WorkerNode", "Transport", "Inference", "Checkpoint", "Tokenization", logging,
+                "CoordinatorNode", "WorkerNode", "Gateway", "Transport", "Inference", "Checkpoint", "Tokenization",
+                logging,
             ]),
         tests("Bench", ["Bench", "Checkpoint", "Host", "Kernels", "Inference", "Phi", "Tokenization"]),
         tests("CommandLine", ["phalanx"]),

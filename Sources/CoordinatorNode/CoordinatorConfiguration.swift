@@ -26,7 +26,7 @@ public struct CoordinatorConfiguration: Sendable {
     public var bindPort: Int
     /// The coordinator plans once so many workers have joined.
     public var minimumWorkerCount: Int
-    /// Requests that may wait.
+    /// Requests that may wait; a client that has none there may add one, up to twice as many in all.
     public var waitingRequestLimit: Int
     /// How long a request may take that sets no limit itself.
     public var requestTimeoutMilliseconds: Int?

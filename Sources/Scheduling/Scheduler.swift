@@ -83,7 +83,7 @@ public struct Scheduler: Sendable {
         _ request: GenerationRequest, now: Double, using generator: inout some RandomNumberGenerator
     ) throws(EngineError) -> RequestTicket {
         try configuration.validate(request)
-        try checkQueue()
+        try checkQueue(for: request.client)
         let ticket = RequestTicket(nextTicket)
         nextTicket += 1
         let seed = request.seed ?? generator.next()
@@ -109,9 +109,14 @@ public struct Scheduler: Sendable {
         return ticket
     }
 
-    private func checkQueue() throws(EngineError) {
+    /// A full queue takes one request more from each client that has none in it, up to twice its length: nobody locks
+    /// others out.
+    private func checkQueue(for client: String) throws(EngineError) {
+        let limit = configuration.waitingRequestLimit
         let waitingCount = waitingRequestCount - (running.isEmpty ? 1 : 0)
-        guard waitingCount >= configuration.waitingRequestLimit, !requests.isEmpty else { return }
+        guard waitingCount >= limit, !requests.isEmpty else { return }
+        let isFirst = !requests.values.contains { $0.firstStepMilliseconds == nil && $0.request.client == client }
+        guard !isFirst || waitingCount >= 2 * limit else { return }
         let roundCount = Double(waitingRequestCount + 1) / Double(configuration.runningSequenceLimit)
         let seconds = Int((serviceMilliseconds * roundCount / 1000).rounded(.up))
         throw EngineError(

@@ -18,7 +18,8 @@ public struct SchedulerConfiguration: Hashable, Sendable {
     public var prefillChunkRowCount: Int
     /// The most rows of all prompts in a step while other sequences decode, whose pace they set.
     public var pacedChunkRowCount: Int
-    /// Requests that may wait; one more is refused as overloaded.
+    /// Requests that may wait; one more is refused as overloaded, unless its client has none that waits. Twice as many
+    /// never wait.
     public var waitingRequestLimit: Int
     /// Sequences that are computed at the same time.
     public var runningSequenceLimit: Int

@@ -122,6 +122,13 @@ import Testing
             #expect(status.workers.compactMap(\.layers).reduce(0) { $0 + $1.count } == status.model.layerCount)
             #expect(status.workers.allSatisfy { $0.memoryByteCount > 0 && $0.state == .ready })
             #expect(status.generatedTokenCount >= 4)
+            let scheduling = status.scheduling
+            #expect(scheduling.pageCount > 0 && scheduling.usedPageCount == 0)
+            #expect(scheduling.stepCount >= 4 && scheduling.rowCount >= 8 + 3)
+            #expect(scheduling.lookedUpTokenCount == 8 && scheduling.hitTokenCount == 0)
+            // Three tokens wait for the one before them.
+            #expect(scheduling.turnaround.count >= 3 && scheduling.turnaround.medianMicroseconds > 0)
+            #expect(scheduling.turnaround.mostMicroseconds >= scheduling.turnaround.p99Microseconds)
         }
     }
 }

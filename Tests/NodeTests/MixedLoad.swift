@@ -18,10 +18,12 @@ struct MixedLoad {
         var usage: GenerationUsage?
     }
 
-    /// A request, and after how many tokens its client goes away, if it does.
+    /// A request, after how many tokens its client goes away, if it does, and after how many of its first choice the
+    /// client gives that one up, as a gateway does at a stop string.
     struct Entry: Sendable {
         let request: GenerationRequest
         let patience: Int?
+        var choicePatience: Int?
     }
 
     let entries: [Entry]
@@ -34,7 +36,10 @@ struct MixedLoad {
         entries = (0..<count).map { number in
             let request = Self.request(number, vocabularySize, contextLength, &random)
             let goes = Int.random(in: 0..<8, using: &random) == 0
-            return Entry(request: request, patience: goes ? Int.random(in: 0...6, using: &random) : nil)
+            let givesUp = !goes && Int.random(in: 0..<4, using: &random) == 0
+            return Entry(
+                request: request, patience: goes ? Int.random(in: 0...6, using: &random) : nil,
+                choicePatience: givesUp ? Int.random(in: 1...20, using: &random) : nil)
         }
     }
 
@@ -69,7 +74,9 @@ struct MixedLoad {
             sampling: sampling, seed: UInt64(number), ignoreEndOfSequence: Bool.random(using: &random),
             stopTokens: stops ? (0..<40).map { 3 + Int32($0) * (vocabularySize / 45) } : [],
             logprobCount: Bool.random(using: &random) ? nil : 3,
-            promptLogprobCount: Int.random(in: 0..<6, using: &random) == 0 ? 2 : nil)
+            promptLogprobCount: Int.random(in: 0..<6, using: &random) == 0 ? 2 : nil,
+            client: ["", "a", "b"][number % 3], priority: Int.random(in: 0...1, using: &random),
+            cacheSalt: Int.random(in: 0..<6, using: &random) == 0 ? "salt" : nil)
     }
 
     /// Bytes of keys and values of so many pages.
@@ -88,7 +95,8 @@ extension Engine {
         }
         var outcome = MixedLoad.Outcome()
         var tokenCount = 0
-        for try await event in try await generate(entry.request).events {
+        let stream = try await generate(entry.request)
+        for try await event in stream.events {
             switch event {
             case .queued, .prefilled: break
             case .promptLogprobs(let scores): outcome.promptBits = scores.flatMap(bits)
@@ -96,6 +104,7 @@ extension Engine {
                 outcome.choices[choice, default: MixedLoad.Choice()].ids.append(score.token)
                 outcome.choices[choice, default: MixedLoad.Choice()].bits += bits(score)
                 tokenCount += 1
+                if choice == 0 && outcome.choices[0]?.ids.count == entry.choicePatience { stream.cancelChoice(0) }
             case .finished(let choice, let reason):
                 outcome.choices[choice, default: MixedLoad.Choice()].reason = reason
             case .completed(let usage): outcome.usage = usage

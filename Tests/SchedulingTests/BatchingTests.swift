@@ -189,7 +189,7 @@ import Testing
         #expect(ends.allSatisfy { $0?.completionTokenCount == 200 })
     }
 
-    @Test func `pages of a client that went away are free in the step after the next`() throws {
+    @Test func `pages of a client that went away are in no step from the next one on, and free after it`() throws {
         var cluster = cluster(running: 4, pageCount: 8)
         let doomed = try cluster.submit(request(promptCount: 200, maxTokens: 90))
         let other = try cluster.submit(request(7, promptCount: 20, maxTokens: 90))
@@ -198,13 +198,36 @@ import Testing
             _ = cluster.deliver()
         }
         let held = cluster.scheduler.freePageCount
-        cluster.scheduler.cancel(doomed, now: 1)
+        cluster.cancel(doomed)
+        // It wants more pages than are left without those.
+        let next = try cluster.submit(request(9, promptCount: 240, maxTokens: 5))
         while cluster.deliver() {}
-        let step = try cluster.nextStep(now: 1)
-        #expect(step.retired == [SequenceID(0)] && step.slices.allSatisfy { $0.sequence == SequenceID(1) })
+        cluster.send()
+        #expect(cluster.departedPageCount == 4 && cluster.departedUseCount == 0)
         #expect(cluster.scheduler.freePageCount == held + 4)
-        cluster.run(step, now: 1)
         cluster.finish()
-        cluster.check(other, seed: 0)
+        #expect(cluster.departedUseCount == 0)
+        #expect(cluster.pipeline.problems == [])
+        for ticket in [other, next] { cluster.check(ticket, seed: 0) }
+    }
+
+    @Test func `a choice that is given up leaves the others the pages that they share`() throws {
+        var cluster = cluster(running: 4, pageCount: 12)
+        let ticket = try cluster.submit(request(promptCount: 150, maxTokens: 90, choices: 3))
+        while cluster.outcomes[ticket]?.tokens[1]?.count ?? 0 < 10 {
+            cluster.send()
+            _ = cluster.deliver()
+        }
+        let held = cluster.scheduler.freePageCount
+        cluster.cancel(ticket, choice: 1)
+        #expect(cluster.departedPageCount == 1, "two of its three are shared")
+        while cluster.deliver() {}
+        cluster.send()
+        #expect(cluster.departedUseCount == 0)
+        #expect(cluster.scheduler.freePageCount == held + 1)
+        cluster.finish()
+        #expect(cluster.outcomes[ticket]?.finished == [0: .length, 1: .cancelled, 2: .length])
+        #expect(cluster.departedUseCount == 0)
+        cluster.check(ticket, seed: 0)
     }
 }

@@ -205,4 +205,41 @@ import Testing
         cluster.finish()
         for ticket in [running, blocked] { cluster.check(ticket, seed: 0) }
     }
+
+    @Test func `a full queue takes a request of each client that has none in it`() throws {
+        var configuration = SchedulerPropertyTests.configuration()
+        configuration.waitingRequestLimit = 2
+        var cluster = ToyCluster(configuration, pageCount: 5, stageCount: 1, seed: 1)
+        for kind in 0..<3 { _ = try cluster.submit(request(Int32(kind), of: "many")) }
+        func isRefused(_ client: String) -> Bool {
+            do {
+                _ = try cluster.submit(request(9, of: client))
+                return false
+            } catch {
+                return (error as? EngineError)?.code == .overloaded
+            }
+        }
+        #expect(isRefused("many"))
+        #expect(!isRefused("one") && isRefused("one") && !isRefused("two"))
+        #expect(isRefused("three"), "twice the limit wait")
+        cluster.finish()
+        #expect(cluster.scheduler.completedRequestCount == 5)
+    }
+
+    @Test func `what the scheduler does is counted`() throws {
+        var cluster = cluster(running: 4)
+        let first = try cluster.submit(request(0, promptCount: 200))
+        cluster.send()
+        #expect(cluster.scheduler.activity.usedPageCount == 2, "two chunks of a page each are on their way")
+        cluster.finish()
+        let second = try cluster.submit(request(0, promptCount: 200))
+        cluster.finish()
+        for ticket in [first, second] { cluster.check(ticket, seed: 0) }
+        let activity = cluster.scheduler.activity
+        #expect(activity.pageCount == 40 && activity.usedPageCount == 0 && activity.cachedPageCount == 3)
+        #expect(activity.lookedUpTokenCount == 400 && activity.hitTokenCount == 192)
+        #expect(activity.stepCount == cluster.pipeline.stepCount)
+        #expect(activity.rowCount == cluster.pipeline.computedRowCount)
+        #expect(activity.preemptionCount == 0 && activity.microBatchCount == 1)
+    }
 }

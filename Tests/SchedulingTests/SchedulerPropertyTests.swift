@@ -77,13 +77,8 @@ import Testing
             case 2:
                 guard let ticket = tickets.randomElement(using: &random) else { break }
                 untouched.remove(ticket)
-                if Bool.random(using: &random) {
-                    cluster.scheduler.cancel(ticket, now: cluster.now)
-                } else {
-                    cluster.scheduler.cancelChoice(
-                        Int.random(in: -1...3, using: &random), of: ticket, now: cluster.now)
-                }
-                cluster.collect()
+                cluster.cancel(
+                    ticket, choice: Bool.random(using: &random) ? nil : Int.random(in: -1...3, using: &random))
             case 3..<20: cluster.send()
             default: _ = cluster.deliver(twice: Int.random(in: 0..<8, using: &random) == 0)
             }
@@ -96,6 +91,7 @@ import Testing
             }
         }
         #expect(cluster.pipeline.problems == [], "seed \(seed)")
+        #expect(cluster.departedUseCount == 0, "seed \(seed)")
         #expect(cluster.pipeline.liveSequences == [], "seed \(seed)")
         #expect(cluster.scheduler.freePageCount == cluster.scheduler.pageCount, "seed \(seed)")
         #expect(cluster.scheduler.isIdle && cluster.scheduler.waiting.isEmpty, "seed \(seed)")

@@ -26,6 +26,12 @@ struct ToyCluster {
     private(set) var stageCount: Int
     private var plan: UInt64 = 1
     var mostStepsInFlight = 0
+    /// Sequences whose client went away, and the pages that were theirs alone, until the next step is composed.
+    private var departed: Set<SequenceID> = []
+    private var departedPages: Set<PageID> = []
+    /// Pages that clients left behind, and uses of them, or of their sequences, in the next composed step.
+    private(set) var departedPageCount = 0
+    private(set) var departedUseCount = 0
 
     init(_ configuration: SchedulerConfiguration, pageCount: Int, stageCount: Int, seed: UInt64) {
         scheduler = Scheduler(configuration: configuration)
@@ -45,6 +51,7 @@ struct ToyCluster {
 
     mutating func replan(pageCount: Int, stageCount: Int) {
         #expect(pipeline.problems == [])
+        departedPages = []
         plan += 1
         let epoch = Epoch(term: 1, plan: plan)
         pipeline = ToyPipeline(
@@ -53,9 +60,39 @@ struct ToyCluster {
         scheduler.replan(epoch: epoch, pageCount: pageCount, stageCount: stageCount)
     }
 
+    /// The client of a request goes away, or gives one choice up.
+    mutating func cancel(_ ticket: RequestTicket, choice: Int? = nil) {
+        for sequence in scheduler.sequences.values where sequence.ticket == ticket {
+            guard choice ?? sequence.choice == sequence.choice else { continue }
+            departed.insert(sequence.id)
+            let own = sequence.pages.filter { scheduler.pages.userCount($0) == 1 }
+            departedPages.formUnion(own)
+            departedPageCount += own.count
+        }
+        if let choice {
+            scheduler.cancelChoice(choice, of: ticket, now: now)
+        } else {
+            scheduler.cancel(ticket, now: now)
+        }
+        collect()
+    }
+
+    /// Counts what the step composed first after a departure still has to do with those who went.
+    private mutating func inspect(_ step: Step) {
+        for slice in step.slices {
+            if departed.contains(slice.sequence) { departedUseCount += 1 }
+            let pages = scheduler.sequences[slice.sequence]?.pages ?? []
+            departedUseCount += pages.count { departedPages.contains($0) }
+        }
+        departedPages = []
+    }
+
     /// Runs every step that may be sent.
     mutating func send() {
-        while let step = scheduler.nextStep(now: now) { results.append(pipeline.run(step)) }
+        while let step = scheduler.nextStep(now: now) {
+            inspect(step)
+            results.append(pipeline.run(step))
+        }
         mostStepsInFlight = max(mostStepsInFlight, scheduler.stepInFlightCount)
     }
 

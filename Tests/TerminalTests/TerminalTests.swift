@@ -75,6 +75,15 @@ import Testing
         let one = bar.line(for: status([(load(.readingCache, 700), 0.7), (nil, 1)]), nowSeconds: 1)
         #expect(one.label == "reading 2 layers from the cache for 2 workers" && one.fraction == 0.85)
         #expect(status([(load(.readingCache, 700), 0.7)]).table().contains("reading cache 70%"))
+        var busy = both
+        busy.scheduling = SchedulingActivity(
+            pageCount: 100, usedPageCount: 30, cachedPageCount: 50, lookedUpTokenCount: 800, hitTokenCount: 200,
+            preemptionCount: 3, stepCount: 40, rowCount: 600, microBatchCount: 2,
+            turnaround: LatencySummary(
+                count: 39, medianMicroseconds: 120, p99Microseconds: 1900, mostMicroseconds: 12_000))
+        #expect(busy.table().contains("KV pages: 100, 30 in use, 50 cached, 20 free; prefix cache: 200 of 800 tokens"))
+        #expect(busy.table().contains("found (25.0%); 3 preemptions"))
+        #expect(busy.table().contains("result to next step: median 0.12 ms, p99 1.90 ms, most 12.00 ms"))
         let lines = both.table().split(separator: "\n")
         #expect(lines.contains { $0.hasSuffix(" BUSY  BUBBLES") } && lines.last?.hasSuffix(" 50.0%    12.5%") == true)
     }
