@@ -39,7 +39,9 @@ struct GroupTuner: Sendable {
     private var failureCount = 0
     private var restRoundCount = restRoundCounts.lowerBound
 
-    private static let restRoundCounts = 32.0...1024.0
+    private static let restRoundCounts = 128.0...4096.0
+    /// After a trial that was disturbed.
+    private static let shortRestRoundCount = 32.0
     private static let settlingRoundCount = 2.0
     private static let measuredRoundCount = 4.0
     /// A trial that takes longer is disturbed too often.
@@ -71,7 +73,7 @@ struct GroupTuner: Sendable {
     mutating func note(tokenCount: Int, hasPromptRows: Bool, decodingCount: Int, now: Double) {
         let elapsed = latestMilliseconds.map { now - $0 } ?? 0
         latestMilliseconds = now
-        guard decodingCount > 1 else { return rest() }
+        guard decodingCount > 1 else { return giveUp() }
         let roundCount = Double(tokenCount) / Double(decodingCount)
         if case .resting(let left) = phase {
             phase = .resting(roundCount: left - roundCount)
@@ -79,7 +81,7 @@ struct GroupTuner: Sendable {
             return
         }
         window.passedRoundCount += roundCount
-        guard window.passedRoundCount < Self.patienceRoundCount else { return rest() }
+        guard window.passedRoundCount < Self.patienceRoundCount else { return giveUp() }
         guard !hasPromptRows else {
             quietRoundCount = 0
             return
@@ -88,7 +90,7 @@ struct GroupTuner: Sendable {
         guard quietRoundCount > Self.settlingRoundCount else { return }
         let reference = window.decodingCount ?? decodingCount
         window.decodingCount = reference
-        guard abs(decodingCount - reference) * 8 <= reference else { return rest() }
+        guard abs(decodingCount - reference) * 8 <= reference else { return giveUp() }
         window.roundCount += roundCount
         window.milliseconds += elapsed
         if window.roundCount >= Self.measuredRoundCount && window.milliseconds > 0 { conclude(reference) }
@@ -133,6 +135,12 @@ struct GroupTuner: Sendable {
             restRoundCount = min(2 * restRoundCount, Self.restRoundCounts.upperBound)
         }
         rest()
+    }
+
+    /// Ends a trial that says nothing.
+    private mutating func giveUp() {
+        if case .resting = phase { return }
+        begin(.resting(roundCount: Self.shortRestRoundCount))
     }
 
     private mutating func rest() { begin(.resting(roundCount: restRoundCount)) }
