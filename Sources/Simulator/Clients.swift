@@ -87,7 +87,8 @@ extension Simulation {
                 if tokenCount == 0 { try coordinator.cancel(ticket, now: now) }
             }
         case .failure(let error):
-            guard error.code == .overloaded, let seconds = error.retryAfterSeconds, seconds > 0 else {
+            let isExpected = error.code == .overloaded || coordinator.isOutage(now: now)
+            guard isExpected, let seconds = error.retryAfterSeconds, seconds > 0 else {
                 throw Breach("request \(number) is refused: \(error.message)")
             }
             ledger.refuse()
@@ -100,8 +101,8 @@ extension Simulation {
     mutating func deliver() throws(Breach) {
         while case let events = coordinator.takeEvents(), !events.isEmpty {
             for event in events {
-                lastProgress = now
-                if let number = try ledger.record(event, now: now) {
+                lastProgress = max(lastProgress, now)
+                if let number = try ledger.record(event, isOutage: coordinator.isOutage(now: now), now: now) {
                     clients.served(number)
                     clients.patience[event.ticket] = nil
                     busy.requestEnded(ledger.liveCount, now: now)

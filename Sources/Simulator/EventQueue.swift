@@ -5,7 +5,8 @@ struct EventQueue<Event> {
     private struct Entry {
         let milliseconds: Double
         let order: UInt64
-        let event: Event
+        /// Where the event lies: it is larger than what the heap should move.
+        let slot: Int
 
         static func isEarlier(_ left: Entry, _ right: Entry) -> Bool {
             left.milliseconds != right.milliseconds
@@ -14,10 +15,14 @@ struct EventQueue<Event> {
     }
 
     private var heap: [Entry] = []
+    private var events: [Event?] = []
+    private var freeSlots: [Int] = []
     private var nextOrder: UInt64 = 0
 
     mutating func schedule(_ event: Event, at milliseconds: Double) {
-        heap.append(Entry(milliseconds: milliseconds, order: nextOrder, event: event))
+        let slot = freeSlots.popLast() ?? events.count
+        if slot < events.count { events[slot] = event } else { events.append(event) }
+        heap.append(Entry(milliseconds: milliseconds, order: nextOrder, slot: slot))
         nextOrder += 1
         var child = heap.count - 1
         while child > 0 {
@@ -29,12 +34,14 @@ struct EventQueue<Event> {
     }
 
     mutating func popFirst() -> (milliseconds: Double, event: Event)? {
-        guard let first = heap.first, let last = heap.popLast() else { return nil }
+        guard let first = heap.first, let last = heap.popLast(), let event = events[first.slot] else { return nil }
+        events[first.slot] = nil
+        freeSlots.append(first.slot)
         if !heap.isEmpty {
             heap[0] = last
             siftDown()
         }
-        return (first.milliseconds, first.event)
+        return (first.milliseconds, event)
     }
 
     private mutating func siftDown() {

@@ -60,13 +60,21 @@ struct RequestLedger {
     }
 
     /// Takes an event of the scheduler; returns the request's number when it was its last one.
-    mutating func record(_ event: SchedulerEvent, now: Double) throws(Breach) -> Int? {
+    ///
+    /// - Parameter isOutage: whether requests may end since nothing could be served for long.
+    mutating func record(_ event: SchedulerEvent, isOutage: Bool = false, now: Double) throws(Breach) -> Int? {
         // Taken out while in use: its tokens are changed in place and never copied.
         guard var request = live.removeValue(forKey: event.ticket) else {
             throw Breach("\(event) comes after the request's end")
         }
         switch event {
-        case .failed(_, let error): throw Breach("request \(request.number) failed: \(error.message)")
+        case .failed(_, let error):
+            guard isOutage, error.code == .unavailable else {
+                throw Breach("request \(request.number) failed: \(error.message)")
+            }
+            outstandingCount -= request.outstandingCount
+            statistics.failureCount += 1
+            return request.number
         case .event(_, .queued), .event(_, .prefilled), .event(_, .promptLogprobs): break
         case .event(_, .token(let choice, let token)):
             try take(token.token, choice, of: &request, now: now)
@@ -144,6 +152,8 @@ struct RequestLedger {
 struct RequestStatistics {
     var completedCount = 0
     var refusalCount = 0
+    /// Requests that ended with an error, since nothing could be served for long.
+    var failureCount = 0
     var tokenCount = 0
     var promptTokenCount = 0
     /// Of prompt tokens those that were there already.

@@ -3,12 +3,18 @@ import Inference
 import Scheduling
 
 extension Scenario {
-    /// A small cluster with requests of all kinds, every part of which is drawn from the seed.
+    /// A small cluster with requests of all kinds, mostly with faults; every part of it is drawn from the seed.
     public static func random(seed: UInt64) -> Scenario {
+        var random = SimulatedRandom(seed: seed, stream: 8)
+        return random.chance(0.3) ? calm(seed: seed) : faulty(seed: seed)
+    }
+
+    /// One in which nothing goes wrong.
+    static func calm(seed: UInt64) -> Scenario {
         var random = SimulatedRandom(seed: seed, stream: 6)
         let layerCount = Int.random(in: 1...12, using: &random)
         // Now and then a long one.
-        let workerCount = random.chance(0.02) ? workerLimit : Int.random(in: 1...6, using: &random)
+        let workerCount = random.chance(0.003) ? workerLimit : Int.random(in: 1...6, using: &random)
         let model = ModelFootprint(
             layerByteCounts: (0..<(workerCount == workerLimit ? 80 : layerCount)).map { _ in
                 Int.random(in: 1_000_000...20_000_000, using: &random)
@@ -31,6 +37,42 @@ extension Scenario {
                 sharedTokenCount: random.chance(0.5) ? 0 : Int.random(in: 1...longest, using: &random), isMixed: true),
             seed: seed, jitter: random.chance(0.2) ? 0 : random.fraction() * 2,
             stepOverheadMilliseconds: random.fraction())
+    }
+
+    /// One with faults: workers that die, hang, leave, return and come late, links that are cut or slow.
+    static func faulty(seed: UInt64) -> Scenario {
+        var scenario = calm(seed: seed)
+        var random = SimulatedRandom(seed: seed, stream: 7)
+        let count = scenario.workers.count
+        scenario.minimumWorkerCount = Int.random(in: 1...count, using: &random)
+        scenario.heartbeatMilliseconds = 250
+        scenario.silenceMilliseconds = Int.random(in: 1000...5000, using: &random)
+        scenario.outageMilliseconds = random.chance(0.3) ? 3000 : 30_000
+        scenario.loadBytesPerSecond = 1e7 + random.fraction() * 1e9
+        // Now and then so little memory that no worker can be missed.
+        if random.chance(0.3) {
+            let whole = scenario.model.layerByteCounts.reduce(30_000_000, +)
+            let memoryByteCount = whole / count + 25_000_000
+            scenario.workers = scenario.workers.map { worker in
+                WorkerCapacity(
+                    node: worker.node, memoryByteCount: memoryByteCount, bytesPerSecond: worker.bytesPerSecond,
+                    multiplyAddsPerSecond: worker.multiplyAddsPerSecond)
+            }
+        }
+        let horizon = 5000 + random.fraction() * 60_000
+        let faultCount = Int.random(in: 1...12, using: &random)
+        scenario.faults = Fault.random(
+            count: faultCount, workerCount: count, horizonMilliseconds: horizon, using: &random)
+        for index in 0..<count where random.chance(0.15) {
+            scenario.faults.append(
+                Fault(
+                    kind: .kill(worker: index), beginMilliseconds: 0,
+                    endMilliseconds: random.fraction() * horizon))
+        }
+        // Longer, so that something is under way whenever a fault comes.
+        scenario.traffic.requestCount *= 2
+        scenario.stepOverheadMilliseconds += 20
+        return scenario
     }
 
     private static func worker(_ index: Int, _ random: inout SimulatedRandom) -> WorkerCapacity {

@@ -24,6 +24,11 @@ public struct Scenario: Sendable {
     public var loadBytesPerSecond = 2e9
     public var heartbeatMilliseconds = 1000
     public var silenceMilliseconds = 5000
+    /// Workers that the first plan waits for.
+    var minimumWorkerCount: Int
+    /// Without a plan for so long, requests end with an error.
+    var outageMilliseconds = 30_000.0
+    var faults: [Fault] = []
 
     public static let workerLimit = 64
     public static let requestLimit = 10_000
@@ -35,6 +40,7 @@ public struct Scenario: Sendable {
     ) {
         precondition((1...Self.workerLimit).contains(workers.count) && traffic.requestCount <= Self.requestLimit)
         self.workers = workers
+        minimumWorkerCount = workers.count
         self.model = model
         self.links = links
         self.scheduling = scheduling
@@ -50,7 +56,7 @@ public struct Scenario: Sendable {
         ClusterConfiguration(
             model: model, modelPath: "simulated", modelFingerprint: "simulated", kvType: .f16, pageCount: pageCount,
             pageLimit: pageLimit, maxRowCount: scheduling.maxRowCount, vocabularyLimit: scheduling.vocabularySize,
-            numericsVersion: 1, minimumWorkerCount: workers.count, heartbeatMilliseconds: heartbeatMilliseconds,
+            numericsVersion: 1, minimumWorkerCount: minimumWorkerCount, heartbeatMilliseconds: heartbeatMilliseconds,
             silenceMilliseconds: silenceMilliseconds)
     }
 }

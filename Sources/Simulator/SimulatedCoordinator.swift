@@ -13,6 +13,10 @@ struct SimulatedCoordinator {
     private var membership: Membership
     private var scheduler: Scheduler
     private var firstStage: ControlStreamID?
+    private let outageMilliseconds: Double
+    /// Since when no plan stands.
+    private var outageBegan: Double? = 0
+    private(set) var planCount = 0
     private var random: SimulatedRandom
     private var outputs: [Output] = []
     private var steps = StepWatch()
@@ -21,6 +25,7 @@ struct SimulatedCoordinator {
         membership = Membership(configuration: scenario.clusterConfiguration, term: 1)
         scheduler = Scheduler(configuration: scenario.scheduling)
         random = SimulatedRandom(seed: scenario.seed, stream: 2)
+        outageMilliseconds = scenario.outageMilliseconds
     }
 
     /// What was done since the last call.
@@ -32,6 +37,7 @@ struct SimulatedCoordinator {
     mutating func takeEvents() -> [SchedulerEvent] { scheduler.takeEvents() }
 
     var placement: Placement? { membership.placement }
+    var epoch: Epoch { membership.epoch }
     var isServing: Bool { firstStage != nil }
     /// Why nothing is served.
     var reason: String {
@@ -50,27 +56,33 @@ struct SimulatedCoordinator {
             case .applied: steps.answered()
             case .stale: break
             case .fault(let problem):
-                perform(membership.handle(.pipelineFailed(result.epoch, reason: problem), now: now))
+                perform(
+                    membership.handle(.pipelineFailed(result.epoch, reason: problem), now: now), now: now)
             }
         }
-        perform(membership.handle(.message(stream, message), now: now))
+        perform(membership.handle(.message(stream, message), now: now), now: now)
         try pump(now: now)
     }
 
     mutating func disconnected(_ stream: ControlStreamID, now: Double) throws(Breach) {
-        perform(membership.handle(.disconnected(stream, reason: "the connection was closed"), now: now))
+        perform(
+            membership.handle(.disconnected(stream, reason: "the connection was closed"), now: now), now: now)
         try pump(now: now)
     }
 
     mutating func tick(now: Double) throws(Breach) {
-        perform(membership.handle(.tick, now: now))
+        perform(membership.handle(.tick, now: now), now: now)
         scheduler.expire(now: now)
+        // While a plan is being carried out, there is hope.
+        if case .loading = membership.phase, outageBegan != nil { outageBegan = now }
+        if isOutage(now: now), !scheduler.isIdle { scheduler.failAll(unavailable) }
         try pump(now: now)
     }
 
     /// The ticket, or why the request is refused.
     mutating func submit(_ request: GenerationRequest, now: Double) throws(Breach) -> Result<RequestTicket, EngineError>
     {
+        if isOutage(now: now) { return .failure(unavailable) }
         let ticket: RequestTicket
         do throws(EngineError) {
             ticket = try scheduler.submit(request, now: now, using: &random)
@@ -91,9 +103,17 @@ struct SimulatedCoordinator {
         try pump(now: now)
     }
 
+    /// Whether no plan has stood for so long that requests end.
+    func isOutage(now: Double) -> Bool { outageBegan.map { now - $0 > outageMilliseconds } ?? false }
+
+    private var unavailable: EngineError {
+        EngineError(
+            code: .unavailable, message: "the cluster cannot serve now: \(reason)", retryAfterSeconds: 5)
+    }
+
     // MARK: What follows
 
-    private mutating func perform(_ directives: [ClusterDirective]) {
+    private mutating func perform(_ directives: [ClusterDirective], now: Double) {
         for directive in directives {
             switch directive {
             case .send(let stream, let message): outputs.append(.send(stream, message))
@@ -101,11 +121,14 @@ struct SimulatedCoordinator {
             case .suspend:
                 scheduler.suspend()
                 firstStage = nil
+                outageBegan = now
             case .serve(let epoch, let placement, let stage0):
                 scheduler.replan(epoch: epoch, pageCount: placement.pageCount, stageCount: placement.stages.count)
                 steps = StepWatch(
                     stageCount: placement.stages.count, runningLimit: scheduler.configuration.runningSequenceLimit)
                 firstStage = stage0
+                outageBegan = nil
+                planCount += 1
             case .note: break
             }
         }

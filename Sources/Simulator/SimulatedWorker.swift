@@ -4,10 +4,19 @@ import Inference
 /// A worker: a process on its machine, and the stage that it was given.
 struct SimulatedWorker {
     let capacity: WorkerCapacity
-    /// Rises with every start; what was meant for an earlier process is lost.
+    /// Rises with every start and end; what was meant for an earlier process is lost.
     var process = 0
+    /// So many faults keep it from running.
+    var downCount = 0
+    /// So many faults keep the process from going on; what happens to it meanwhile waits.
+    var stopCount = 0
+    var backlog: [WorkerEvent] = []
     /// Its latest control stream; nil while it is not connected.
     var stream: ControlStreamID?
+    /// When the coordinator was last heard on it.
+    var lastHeard = 0.0
+    /// Before it dials the coordinator once more.
+    var pauseMilliseconds = firstPauseMilliseconds
     var highestEpoch = Epoch(term: 0, plan: 0)
     var stage: SimulatedStage? {
         didSet {
@@ -17,10 +26,15 @@ struct SimulatedWorker {
             earlierRowCount += oldValue.rowCount
         }
     }
+    /// The process of the next stage's worker that the link leads to.
+    var nextProcess: Int?
     /// Of the stages that it had before.
     private var earlierBusyMilliseconds = 0.0
     private var earlierStepCount: UInt64 = 0
     private var earlierRowCount: UInt64 = 0
+
+    static let firstPauseMilliseconds = 100.0
+    static let longestPauseMilliseconds = 5000.0
 
     init(_ capacity: WorkerCapacity) { self.capacity = capacity }
 
@@ -35,10 +49,22 @@ struct SimulatedWorker {
             bytesPerSecond: capacity.bytesPerSecond, highestEpoch: highestEpoch, instructionSet: "simulated")
     }
 
-    var heartbeat: Heartbeat {
+    /// The process ends and takes all that it knows with it.
+    mutating func end() {
+        process += 1
+        stopCount = 0
+        backlog = []
+        stream = nil
+        stage = nil
+        nextProcess = nil
+        highestEpoch = Epoch(term: 0, plan: 0)
+        pauseMilliseconds = Self.firstPauseMilliseconds
+    }
+
+    func heartbeat(isLinkUp: Bool) -> Heartbeat {
         Heartbeat(
             epoch: stage?.assignment.epoch ?? highestEpoch, finishedStepCount: stage?.stepCount ?? 0, layer: nil,
             computedRowCount: stage?.rowCount ?? 0, busyMicroseconds: UInt64((stage?.busyMilliseconds ?? 0) * 1000),
-            nextLinkUp: stage != nil)
+            nextLinkUp: isLinkUp)
     }
 }

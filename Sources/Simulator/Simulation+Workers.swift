@@ -3,55 +3,141 @@ import Inference
 
 /// What workers do.
 extension Simulation {
+    /// As the real ones wait: for a dial to succeed, for a connection that says nothing, for a peer that is gone.
+    private static let dialMilliseconds = 5000.0
+    private static let keepaliveMilliseconds = 20_000.0
+    private static let linkDialMilliseconds = 2000.0
+    private static let linkPauseMilliseconds = 250.0
+    private static let linkAttemptLimit = 20
+    private static let deadLinkMilliseconds = 10_000.0
+    /// How soon a process that ended with an error is started again.
+    private static let restartMilliseconds = 1000.0
+
     mutating func handle(_ event: WorkerEvent, at index: Int) throws(Breach) {
         switch event {
         case .join: join(index)
         case .hears(let stream, let message):
             guard workers[index].stream == stream else { return }
+            workers[index].lastHeard = now
             try hear(message, at: index)
+        case .pong(let stream):
+            if workers[index].stream == stream { workers[index].lastHeard = now }
         case .loses(let stream):
             guard workers[index].stream == stream else { return }
-            workers[index].stream = nil
-            schedule(.join, index, after: Self.rejoinMilliseconds)
+            joinLater(index)
         case .activation(let activation): try take(activation, at: index)
         case .computed(let epoch):
             guard workers[index].stage?.assignment.epoch == epoch else { return }
             try finishStep(at: index)
-        case .loaded(let epoch):
-            guard workers[index].stage?.assignment.epoch == epoch else { return }
-            workers[index].stage?.isReady = true
-            send(.ready(epoch: epoch, memoryByteCount: 0), from: index)
-        case .heartbeat(let stream):
-            guard workers[index].stream == stream else { return }
-            send(.heartbeat(workers[index].heartbeat), from: index)
-            schedule(event, index, after: Double(scenario.heartbeatMilliseconds))
+        case .loaded(let epoch, let attempt): openLink(epoch, attempt: attempt, at: index)
+        case .heartbeat(let stream): beat(stream, at: index)
+        case .linkPatienceEnds(let epoch):
+            guard workers[index].stage?.assignment.epoch == epoch, !isNextReachable(from: index) else { return }
+            send(.failed(epoch: epoch, message: "the next stage cannot be reached"), from: index)
         }
     }
 
-    private static let rejoinMilliseconds = 100.0
+    // MARK: The coordinator
 
     private mutating func join(_ index: Int) {
-        workers[index].stream = openStream(at: index)
+        guard workers[index].stream == nil else { return }
+        guard network.isOpen(.worker(index), .coordinator) else {
+            schedule(.join, index, after: Self.dialMilliseconds)
+            return
+        }
+        let stream = openStream(at: index)
+        workers[index].stream = stream
+        workers[index].lastHeard = now
         send(.hello(workers[index].hello(index: index)), from: index)
+        // Also before the welcome: a connection that says nothing is given up.
+        schedule(.heartbeat(stream), index, after: Double(scenario.heartbeatMilliseconds))
+    }
+
+    private mutating func joinLater(_ index: Int) {
+        workers[index].stream = nil
+        schedule(.join, index, after: workers[index].pauseMilliseconds)
+        workers[index].pauseMilliseconds = min(
+            workers[index].pauseMilliseconds * 2, SimulatedWorker.longestPauseMilliseconds)
+    }
+
+    private mutating func beat(_ stream: ControlStreamID, at index: Int) {
+        guard workers[index].stream == stream else { return }
+        guard scenario.faults.isEmpty || now - workers[index].lastHeard <= Self.keepaliveMilliseconds else {
+            send(.coordinatorLoses(stream), toCoordinatorFrom: index)
+            joinLater(index)
+            return
+        }
+        send(.heartbeat(workers[index].heartbeat(isLinkUp: isNextReachable(from: index))), from: index)
+        schedule(.heartbeat(stream), index, after: Double(scenario.heartbeatMilliseconds))
     }
 
     private mutating func hear(_ message: CoordinatorMessage, at index: Int) throws(Breach) {
         switch message {
-        case .welcome:
-            guard let stream = workers[index].stream else { return }
-            schedule(.heartbeat(stream), index, after: Double(scenario.heartbeatMilliseconds))
-        case .refused(let text): throw Breach("worker \(workers[index].capacity.node) is refused: \(text)")
+        case .welcome: workers[index].pauseMilliseconds = SimulatedWorker.firstPauseMilliseconds
+        case .refused:
+            // The process says why and ends.
+            goDown(index)
+            queue.schedule(.start(index), at: now + Self.restartMilliseconds)
         case .assign(let assignment):
             guard assignment.epoch > workers[index].highestEpoch else { return }
             workers[index].highestEpoch = assignment.epoch
             workers[index].stage = SimulatedStage(assignment)
             let byteCount = Double(scenario.model.weightByteCount(of: assignment.layers))
             schedule(
-                .loaded(assignment.epoch), index, after: byteCount / scenario.loadBytesPerSecond * 1000)
+                .loaded(assignment.epoch, attempt: 1), index,
+                after: byteCount / scenario.loadBytesPerSecond * 1000)
         case .step(let step): try take(SimulatedActivation(step: step, digest: 0), at: index)
         case .shutdown: break
         }
     }
+
+    // MARK: The next stage
+
+    /// The worker of the next stage, which its port tells; nil for the last one.
+    private func next(of index: Int) -> Int? { workers[index].stage?.assignment.next.map { $0.port - 1 } }
+
+    private func isNextReachable(from index: Int) -> Bool {
+        guard let next = next(of: index) else { return true }
+        return network.isOpen(.worker(index), .worker(next)) && workers[next].process == workers[index].nextProcess
+    }
+
+    private mutating func openLink(_ epoch: Epoch, attempt: Int, at index: Int) {
+        guard workers[index].stage?.assignment.epoch == epoch else { return }
+        if let next = next(of: index) {
+            let isOpen = network.isOpen(.worker(index), .worker(next))
+            guard isOpen, workers[next].downCount == 0, workers[next].stopCount == 0 else {
+                guard attempt < Self.linkAttemptLimit else {
+                    send(.failed(epoch: epoch, message: "the next stage cannot be reached"), from: index)
+                    return
+                }
+                let isRefused = isOpen && workers[next].downCount > 0
+                schedule(
+                    .loaded(epoch, attempt: attempt + 1), index,
+                    after: Self.linkPauseMilliseconds + (isRefused ? 0 : Self.linkDialMilliseconds))
+                return
+            }
+            workers[index].nextProcess = workers[next].process
+        }
+        workers[index].stage?.isReady = true
+        send(.ready(epoch: epoch, memoryByteCount: 0), from: index)
+    }
+
+    private mutating func forward(_ activation: SimulatedActivation, from index: Int) {
+        guard let next = next(of: index), let epoch = workers[index].stage?.assignment.epoch else { return }
+        if !isNextReachable(from: index) {
+            // A peer that is gone is dialled for a while; a cut is only noticed when nothing came for long.
+            let isGone = workers[next].process != workers[index].nextProcess
+            schedule(
+                .linkPatienceEnds(epoch), index,
+                after: Self.deadLinkMilliseconds + (isGone ? 0 : Self.keepaliveMilliseconds))
+            if isGone { return }
+        }
+        send(
+            .activation(activation), to: next, from: .worker(index),
+            byteCount: scenario.model.rowByteCount * activation.step.rowCount, isBulk: true)
+    }
+
+    // MARK: Steps
 
     private mutating func take(_ activation: SimulatedActivation, at index: Int) throws(Breach) {
         try workers[index].stage?.offer(activation)
@@ -70,12 +156,7 @@ extension Simulation {
     private mutating func finishStep(at index: Int) throws(Breach) {
         switch workers[index].stage?.finish() {
         case .result(let result): send(.result(result), from: index)
-        case .activation(let activation):
-            guard let next = workers[index].stage?.assignment.next else { break }
-            // The next stage's port tells which worker it is.
-            send(
-                .activation(activation), to: next.port - 1, from: .worker(index),
-                byteCount: scenario.model.rowByteCount * activation.step.rowCount, isBulk: true)
+        case .activation(let activation): forward(activation, from: index)
         case nil: break
         }
         try beginStep(at: index)

@@ -7,7 +7,13 @@ enum SimulationEvent {
     /// A client sends the request of this number.
     case ask(Int)
     case coordinatorHears(ControlStreamID, WorkerMessage)
+    case coordinatorLoses(ControlStreamID)
     case tick
+    /// A fault of the scenario, by index.
+    case faultBegins(Int)
+    case faultEnds(Int)
+    /// A worker is started again.
+    case start(Int)
     /// Something happens to a process of a worker.
     case worker(Int, process: Int, WorkerEvent)
 }
@@ -17,11 +23,16 @@ enum WorkerEvent {
     case join
     case hears(ControlStreamID, CoordinatorMessage)
     case loses(ControlStreamID)
+    /// The coordinator's host answers a sign of life.
+    case pong(ControlStreamID)
     case activation(SimulatedActivation)
     /// The step in work is done.
     case computed(Epoch)
-    case loaded(Epoch)
+    /// The layers are loaded: it dials the next stage, for so many times now.
+    case loaded(Epoch, attempt: Int)
     case heartbeat(ControlStreamID)
+    /// The next stage was not to be reached for long.
+    case linkPatienceEnds(Epoch)
 }
 
 /// A cluster on a virtual clock: the real membership, placement and scheduler, with workers, links and clients that are
@@ -29,7 +40,7 @@ enum WorkerEvent {
 ///
 /// Workers take the time that the cost model says, links their delay and bandwidth. Instead of a model they compute a hash
 /// of everything before a position, so that each request has one right answer; every step, page, token and ending is held
-/// against what is promised, and the first breach ends the run.
+/// against what is promised, and the first breach ends the run. Faults take workers and links away for a while.
 public struct Simulation {
     let scenario: Scenario
     let timing: StepTiming
@@ -55,8 +66,9 @@ public struct Simulation {
     var tamper: ((inout SimulationEvent) -> Bool)?
 
     static let tickMilliseconds = 250.0
-    /// Without any progress for so long, something waits for ever.
+    /// Without any progress for so long, once all faults are over, something waits for ever.
     private static let stillnessMilliseconds = 3_600_000.0
+    private static let stillnessAfterFaultsMilliseconds = 300_000.0
 
     public init(_ scenario: Scenario) {
         self.scenario = scenario
@@ -97,8 +109,18 @@ public struct Simulation {
     private var isOver: Bool { clients.areServed && ledger.liveCount == 0 && coordinator.isIdle }
 
     private mutating func begin() {
+        for (index, fault) in scenario.faults.enumerated() {
+            // A worker that is down from the beginning comes late.
+            if fault.beginMilliseconds <= 0 {
+                begin(fault)
+            } else {
+                queue.schedule(.faultBegins(index), at: fault.beginMilliseconds)
+            }
+            queue.schedule(.faultEnds(index), at: fault.endMilliseconds)
+            lastProgress = max(lastProgress, fault.endMilliseconds)
+        }
         // One after the other, so that they join in the given order.
-        for index in workers.indices {
+        for index in workers.indices where workers[index].downCount == 0 {
             workers[index].process += 1
             schedule(.join, index, after: Double(index))
         }
@@ -109,20 +131,40 @@ public struct Simulation {
         switch event {
         case .ask(let number): try ask(number)
         case .coordinatorHears(let stream, let message):
-            guard streams[stream] != nil else { return }
+            guard let index = streams[stream] else { return }
+            // Only where links may be cut does it matter who hears whom.
+            if !scenario.faults.isEmpty, case .heartbeat = message {
+                send(.pong(stream), to: index, from: .coordinator)
+            }
             try coordinator.receive(message, on: stream, now: now)
             try settle()
-        case .tick:
-            try coordinator.tick(now: now)
+        case .coordinatorLoses(let stream):
+            guard streams.removeValue(forKey: stream) != nil else { return }
+            try coordinator.disconnected(stream, now: now)
             try settle()
-            guard now - lastProgress <= Self.stillnessMilliseconds else {
-                throw Breach("nothing went forward for \(now - lastProgress) ms: \(coordinator.reason)")
-            }
-            queue.schedule(.tick, at: now + Self.tickMilliseconds)
+        case .tick: try tick()
+        case .faultBegins(let index): begin(scenario.faults[index])
+        case .faultEnds(let index): try end(scenario.faults[index])
+        case .start(let index): start(index)
         case .worker(let index, let process, let event):
             guard workers[index].process == process else { return }
-            try handle(event, at: index)
+            if workers[index].stopCount > 0 {
+                workers[index].backlog.append(event)
+            } else {
+                try handle(event, at: index)
+            }
         }
+    }
+
+    private mutating func tick() throws(Breach) {
+        try coordinator.tick(now: now)
+        try settle()
+        let limit =
+            scenario.faults.isEmpty ? Self.stillnessMilliseconds : Self.stillnessAfterFaultsMilliseconds
+        guard now - lastProgress <= limit else {
+            throw Breach("nothing went forward for \(limit / 1000) s: \(coordinator.reason)")
+        }
+        queue.schedule(.tick, at: now + Self.tickMilliseconds)
     }
 
     /// Brings out what the coordinator did.
@@ -155,17 +197,21 @@ public struct Simulation {
     mutating func send(
         _ event: WorkerEvent, to index: Int, from: Endpoint, byteCount: Int = 0, isBulk: Bool = false
     ) {
-        let arrival = network.arrival(
-            from: from, to: .worker(index), byteCount: byteCount, isBulk: isBulk, now: now)
-        queue.schedule(.worker(index, process: workers[index].process, event), at: arrival)
+        let event = SimulationEvent.worker(index, process: workers[index].process, event)
+        let arrival = network.send(
+            event, from: from, to: .worker(index), byteCount: byteCount, isBulk: isBulk, now: now)
+        if let arrival { queue.schedule(event, at: arrival) }
     }
 
     /// A worker's message to the coordinator, on its latest stream.
     mutating func send(_ message: WorkerMessage, from index: Int) {
         guard let stream = workers[index].stream else { return }
-        let arrival = network.arrival(
-            from: .worker(index), to: .coordinator, byteCount: 0, isBulk: false, now: now)
-        queue.schedule(.coordinatorHears(stream, message), at: arrival)
+        send(.coordinatorHears(stream, message), toCoordinatorFrom: index)
+    }
+
+    mutating func send(_ event: SimulationEvent, toCoordinatorFrom index: Int) {
+        let arrival = network.send(event, from: .worker(index), to: .coordinator, now: now)
+        if let arrival { queue.schedule(event, at: arrival) }
     }
 
     mutating func openStream(at index: Int) -> ControlStreamID {
@@ -178,7 +224,10 @@ public struct Simulation {
     private func checkEnd() throws(Breach) {
         try coordinator.checkIdle()
         for worker in workers {
-            guard let stage = worker.stage, stage.sequenceCount > 0 else { continue }
+            // Stages of earlier plans are forgotten as a whole.
+            guard let stage = worker.stage, stage.assignment.epoch == coordinator.epoch, stage.sequenceCount > 0 else {
+                continue
+            }
             throw Breach("\(worker.capacity.node) remembers \(stage.sequenceCount) sequences although all have ended")
         }
     }

@@ -33,6 +33,10 @@ public struct SimulationReport: Hashable, Sendable, Encodable {
     public let requestCount: Int
     /// Times that a request was sent away for a while, since too many waited.
     public let refusalCount: Int
+    /// Requests that ended with an error, since too few workers were there for too long.
+    public let failureCount: Int
+    /// Times that a plan was carried out.
+    public let planCount: Int
     public let promptTokenCount: Int
     public let cachedTokenCount: Int
     public let answerTokenCount: Int
@@ -64,6 +68,8 @@ public struct SimulationReport: Hashable, Sendable, Encodable {
         seed = simulation.scenario.seed
         requestCount = statistics.completedCount
         refusalCount = statistics.refusalCount
+        failureCount = statistics.failureCount
+        planCount = simulation.coordinator.planCount
         promptTokenCount = statistics.promptTokenCount
         cachedTokenCount = statistics.cachedTokenCount
         answerTokenCount = statistics.tokenCount

@@ -24,7 +24,7 @@ import Testing
 
     @Test func `the same seed gives the same run, another one another`() throws {
         func report(_ seed: UInt64) throws -> SimulationReport {
-            var scenario = Scenario.random(seed: 11)
+            var scenario = Scenario.calm(seed: 11)
             scenario.seed = seed
             var simulation = Simulation(scenario)
             return try simulation.run()
@@ -34,12 +34,47 @@ import Testing
         #expect(try report(2) != first)
     }
 
-    @Test(arguments: 0..<5) func `a random life keeps every promise`(block: UInt64) throws {
+    @Test(arguments: 0..<20) func `a random life with faults keeps every promise`(block: UInt64) {
         for seed in block * 100..<(block + 1) * 100 {
             var simulation = Simulation(.random(seed: seed))
-            let report = try simulation.run()
-            #expect(report.requestCount == simulation.scenario.traffic.requestCount, "seed \(seed)")
+            do {
+                let report = try simulation.run()
+                #expect(
+                    report.requestCount + report.failureCount == simulation.scenario.traffic.requestCount,
+                    "seed \(seed)")
+            } catch {
+                Issue.record("\(error); again with: phalanx simulate --random 1 --seed \(seed)")
+            }
         }
+    }
+
+    @Test func `requests wait for workers that return, and end with an error when none does for long`() throws {
+        func report(awayMilliseconds: Double) throws -> SimulationReport {
+            var scenario = Scenario.equalStages(count: 2, streams: 4)
+            scenario.faults = [
+                Fault(kind: .kill(worker: 0), beginMilliseconds: 500, endMilliseconds: 500 + awayMilliseconds),
+                Fault(kind: .stop(worker: 1), beginMilliseconds: 500, endMilliseconds: 500 + awayMilliseconds),
+            ]
+            var simulation = Simulation(scenario)
+            return try simulation.run()
+        }
+        let short = try report(awayMilliseconds: 20_000)
+        #expect(short.failureCount == 0 && short.requestCount == 4 && short.planCount >= 2)
+        let long = try report(awayMilliseconds: 60_000)
+        #expect(long.failureCount == 4 && long.requestCount == 0)
+    }
+
+    @Test func `a wait without end is found`() throws {
+        var scenario = Scenario.equalStages(count: 2, streams: 4)
+        scenario.faults = [Fault(kind: .kill(worker: 0), beginMilliseconds: 500, endMilliseconds: 1000)]
+        var simulation = Simulation(scenario)
+        // The layers never come into memory again.
+        simulation.tamper = { event in
+            guard case .worker(_, _, .loaded(let epoch, _)) = event else { return true }
+            return epoch.plan == 1
+        }
+        let failure = #expect(throws: SimulationFailure.self) { _ = try simulation.run() }
+        #expect(failure?.problem.contains("nothing went forward") == true, "\(failure?.problem ?? "")")
     }
 
     @Test(arguments: Sabotage.allCases) func `what breaks on the way is found`(sabotage: Sabotage) throws {

@@ -16,10 +16,12 @@ struct SimulateCommand: ParsableCommand {
 
               phalanx simulate --model phi-3-medium-Q4_K_M.gguf --workers cluster.json --streams 16
               phalanx simulate --shape phi-3-mini --type Q4_0 --workers cluster.json --rate 2 --prompt-tokens 100-2000
+              phalanx simulate --random 1000 --seed 1
 
             Without --rate, --streams clients ask one request after the other. Every answer, page and step is held against \
             what the cluster promises (no token lost or doubled, nobody starves, no page leaks); a breach ends the run with \
-            what it was. The same options and seed give the same run.
+            what it was. The same options and seed give the same run. --random plays small clusters that are drawn from the \
+            seed and those after it, mostly with faults: workers that die, hang, leave and come late, links cut or slow.
 
             Busy is the part of the time with requests in which a stage computes; efficiency is the mean over the stages.
             """)
@@ -53,10 +55,22 @@ struct SimulateCommand: ParsableCommand {
     @Option(help: "What prompts, arrivals and delays are drawn from.")
     var seed: UInt64 = 1
 
+    @Option(help: "Play so many random clusters with faults instead of a described one; only --seed goes with it.")
+    var random: Int?
+
     @Flag(help: "Print JSON.")
     var json = false
 
     mutating func validate() throws {
+        if let random {
+            guard (1...10_000_000).contains(random) else {
+                throw ValidationError("--random must be between 1 and 10000000.")
+            }
+            guard cluster.isEmpty, !json else {
+                throw ValidationError("--random stands alone, with --seed at most.")
+            }
+            return
+        }
         try cluster.check()
         guard (1...Scenario.requestLimit).contains(streams) else {
             throw ValidationError("--streams must be between 1 and \(Scenario.requestLimit).")
@@ -77,14 +91,45 @@ struct SimulateCommand: ParsableCommand {
     private var requestCount: Int { requests ?? 4 * streams }
 
     func run() throws {
+        if let random { return try play(random) }
         let subject = try cluster.subject()
         let scenario = try scenario(subject)
         let bar = ProgressBar()
         defer { bar.clear() }
         var simulation = Simulation(scenario)
-        let report = try simulation.run { bar.show("simulating", fraction: $0) }
+        let report: SimulationReport
+        do {
+            report = try simulation.run { bar.show("simulating", fraction: $0) }
+        } catch {
+            throw CommandError("a promise was broken with \(error); the same options and --seed \(seed) show it again")
+        }
         bar.clear()
         try json ? JSONOutput.write(report) : Output.line(report.text(modelName: subject.name))
+    }
+
+    /// Plays random clusters, one seed after the other.
+    private func play(_ count: Int) throws {
+        let bar = ProgressBar()
+        defer { bar.clear() }
+        var (requestCount, failureCount, planCount) = (0, 0, 0)
+        for number in 0..<count {
+            let seed = seed &+ UInt64(number)
+            bar.show("simulating", detail: "seed \(seed)", fraction: Double(number) / Double(count))
+            var simulation = Simulation(.random(seed: seed))
+            do {
+                let report = try simulation.run()
+                requestCount += report.requestCount
+                failureCount += report.failureCount
+                planCount += report.planCount
+            } catch {
+                throw CommandError(
+                    "a promise was broken with \(error); phalanx simulate --random 1 --seed \(seed) shows it again")
+            }
+        }
+        bar.clear()
+        try Output.line(
+            "\(count) clusters with \(planCount) plans kept every promise: \(requestCount) requests got the right answer, "
+                + "\(failureCount) an error after a long outage")
     }
 
     private func scenario(_ subject: PlannedClusterOptions.Subject) throws -> Scenario {
