@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoint
+import Cluster
 import Inference
 import Scheduling
 import Simulator
@@ -145,12 +146,16 @@ struct SimulateCommand: ParsableCommand {
                 "prompts and answers of up to \(most) tokens do not fit into a context of \(subject.contextLength); use "
                     + "fewer, or a larger --ctx-size")
         }
+        let workers = specification.workers.map(\.capacity)
+        let pageCount = KVPage.count(holding: subject.contextLength)
+        // Says what is missing when the model does not fit.
+        _ = try PlacementPlanner.plan(workers: workers, model: subject.footprint, pageCount: pageCount)
         return Scenario(
-            workers: specification.workers.map(\.capacity), model: subject.footprint, links: specification.links,
+            workers: workers, model: subject.footprint, links: specification.links,
             scheduling: SchedulerConfiguration(
                 contextLength: subject.contextLength, vocabularySize: subject.configuration.vocabularySize,
                 endOfSequenceTokens: [], maxRowCount: cluster.chunkSize, runningSequenceLimit: maxRunning),
-            pageCount: KVPage.count(holding: subject.contextLength),
+            pageCount: pageCount,
             traffic: Traffic(
                 requestCount: requestCount, arrival: rate.map { .perSecond($0) } ?? .clients(streams),
                 promptTokenCount: promptTokens.range, answerTokenCount: answerTokens.range,
