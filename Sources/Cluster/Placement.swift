@@ -35,6 +35,16 @@ public struct Placement: Hashable, Sendable {
 
     /// The time of the slowest stage, which bounds the tokens per second of many streams.
     public var slowestStageSeconds: Double { stages.map(\.predictedSeconds).max() ?? 0 }
+
+    /// Steps under way that keep the slowest stage busy: about as many as it computes while one goes through all stages.
+    /// More of them would only read the weights more often for the same tokens.
+    public var fillingStepCount: Int {
+        let slowest = slowestStageSeconds
+        guard slowest > 0, slowest.isFinite else { return stages.count }
+        // Half way between two counts the lower one wastes less.
+        let count = (stages.reduce(0) { $0 + $1.predictedSeconds } / slowest - 0.55).rounded(.up)
+        return min(max(1, Int(count)), stages.count)
+    }
 }
 
 /// Why no placement exists.

@@ -216,7 +216,9 @@ public actor Coordinator {
                 logger.notice(
                     "Serving",
                     metadata: ["epoch": "\(epoch)", "layers": "\(stages)", "kv_pages": "\(placement.pageCount)"])
-                scheduler.replan(epoch: epoch, pageCount: placement.pageCount, stageCount: placement.stages.count)
+                scheduler.replan(
+                    epoch: epoch, pageCount: placement.pageCount, stageCount: placement.stages.count,
+                    fillingStepCount: placement.fillingStepCount)
                 firstStage = links[stage0]
                 outageBegan = nil
                 isServing.withLock { $0 = true }

@@ -177,15 +177,17 @@ public struct Scheduler: Sendable {
     /// - Parameters:
     ///   - pageCount: KV pages of every stage.
     ///   - stageCount: at least 1; one step more may be in flight.
-    public mutating func replan(epoch: Epoch, pageCount: Int, stageCount: Int) {
+    ///   - fillingStepCount: steps that keep the slowest stage busy; nil when all stages are equally fast.
+    public mutating func replan(epoch: Epoch, pageCount: Int, stageCount: Int, fillingStepCount: Int? = nil) {
         precondition(self.epoch.map { $0 < epoch } ?? true, "an epoch rises")
         precondition(stageCount > 0)
+        let fillingCount = min(max(1, fillingStepCount ?? stageCount), stageCount)
         self.epoch = epoch
         isSuspended = false
         creditCount = stageCount + 1
         // A long pipeline has time on its links, too, for which one more step makes up.
-        tuner = GroupTuner(
-            initialCount: stageCount < Self.longStageCount ? stageCount : creditCount, mostCount: creditCount)
+        let startCount = stageCount < Self.longStageCount ? fillingCount : fillingCount + 1
+        tuner = GroupTuner(initialCount: startCount, mostCount: creditCount)
         nextStepNumber = 0
         stepsInFlight = []
         while let id = running.last { putBack(id) }

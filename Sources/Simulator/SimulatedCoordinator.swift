@@ -123,7 +123,9 @@ struct SimulatedCoordinator {
                 firstStage = nil
                 outageBegan = now
             case .serve(let epoch, let placement, let stage0):
-                scheduler.replan(epoch: epoch, pageCount: placement.pageCount, stageCount: placement.stages.count)
+                scheduler.replan(
+                    epoch: epoch, pageCount: placement.pageCount, stageCount: placement.stages.count,
+                    fillingStepCount: placement.fillingStepCount)
                 steps = StepWatch(
                     stageCount: placement.stages.count, runningLimit: scheduler.configuration.runningSequenceLimit)
                 firstStage = stage0

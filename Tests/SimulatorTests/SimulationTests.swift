@@ -16,6 +16,21 @@ import Testing
         #expect(report.stages.count == 16 && report.requestCount == 64 && report.answerTokenCount == 64 * 100)
     }
 
+    @Test(arguments: [2, 3, 16]) func `uneven stages do what is forecast for many streams`(count: Int) throws {
+        var scenario = Scenario.equalStages(count: count, streams: 4 * count, delayMilliseconds: 0.5)
+        // The first one is given much, since others have no memory for it.
+        scenario.model = ModelFootprint(
+            layerByteCounts: [400_000_000] + Array(repeating: 100_000_000, count: count - 1), embeddingByteCount: 0,
+            headByteCount: 0, kvBytesPerPagePerLayer: 1000, rowByteCount: 12_288)
+        var simulation = Simulation(scenario)
+        let report = try simulation.run()
+        let placement = try #require(simulation.coordinator.placement)
+        let forecast = Forecaster(
+            workers: scenario.workers, model: scenario.model, links: scenario.links, depth: 50, chunkRowCount: 256
+        ).forecast(placement, streamCount: 4 * count).manyStreams
+        #expect(report.tokensPerSecond > 0.85 * forecast.rate.tokensPerSecond)
+    }
+
     @Test func `one stream alone keeps one of sixteen stages busy`() throws {
         var simulation = Simulation(.equalStages(count: 16, streams: 1, delayMilliseconds: 0))
         let report = try simulation.run()
