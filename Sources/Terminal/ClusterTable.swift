@@ -1,8 +1,13 @@
 public import Inference
 
 extension ClusterStatus {
+    /// What a narrow terminal does without, the first to go first.
+    private static let dispensable = ["PID", "LIMIT", "ADDRESS", "THREADS", "MEMORY", "TOKENS/S", "BUBBLES"]
+
     /// The cluster as a table for people: a line on the whole, then one per worker.
-    public func table() -> String {
+    ///
+    /// - Parameter columns: the width that there is: columns that do not fit are left out. Nil for any.
+    public func table(columns: Int? = nil) -> String {
         var table = Table([
             ("WORKER", .left), ("ADDRESS", .left), ("PID", .right), ("STATE", .left), ("LAYERS", .left),
             ("THREADS", .right), ("MEMORY", .right), ("LIMIT", .right), ("TOKENS/S", .right), ("BUSY", .right),
@@ -26,7 +31,13 @@ extension ClusterStatus {
         lines += scheduling.lines
         if let reason { lines.append(reason) }
         lines.append("")
-        lines.append(table.text())
+        var dropped = Self.dispensable[..<0]
+        func width(_ text: String) -> Int { text.split(separator: "\n").map(\.count).max() ?? 0 }
+        while let columns, dropped.count < Self.dispensable.count, width(table.dropping(Set(dropped)).text()) > columns
+        {
+            dropped = Self.dispensable[...dropped.endIndex]
+        }
+        lines.append(table.dropping(Set(dropped)).text())
         for worker in workers {
             if let detail = worker.detail { lines.append("\(worker.id): \(detail)") }
         }
@@ -64,5 +75,36 @@ extension WorkerStatus {
             case nil: "loading"
             }
         return "\(activity) \(Int(loadedFraction * 100))%"
+    }
+}
+
+extension ClusterStatus {
+    /// The cluster in one line.
+    public func summary(tokensPerSecond: Double) -> String {
+        let ready = workers.count { $0.state == .ready && $0.layers != nil }
+        var parts = [
+            "\(state.rawValue), \(epoch)", "\(ready) of \(workers.count) workers serve",
+            "\(runningRequestCount) running, \(waitingRequestCount) waiting, \(completedRequestCount) done",
+            "\(Number.text(tokensPerSecond, fractionDigits: 1)) tokens/s",
+        ]
+        for worker in workers where worker.state == .lost || worker.state == .failed {
+            parts.append("\(worker.id) \(worker.state.rawValue)")
+        }
+        if let reason { parts.append(reason) }
+        return PrintableText.of(parts.joined(separator: "; ")).replacing("\n", with: " ")
+    }
+}
+
+/// How fast tokens come, from their count at the latest looks.
+public struct PaceMeter {
+    private var last: (count: Int, time: ContinuousClock.Instant)?
+
+    public init() {}
+
+    /// Tokens per second since the look before; 0 at the first, and when the count began anew.
+    public mutating func tokensPerSecond(_ count: Int, at time: ContinuousClock.Instant) -> Double {
+        defer { last = (count, time) }
+        guard let last, count >= last.count, time > last.time else { return 0 }
+        return Double(count - last.count) / ((time - last.time) / .seconds(1))
     }
 }

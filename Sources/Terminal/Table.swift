@@ -19,6 +19,14 @@ public struct Table {
         rows.append(cells + Array(repeating: "", count: headings.count - cells.count))
     }
 
+    /// The same without some columns.
+    public func dropping(_ dropped: Set<String>) -> Table {
+        let kept = headings.indices.filter { !dropped.contains(headings[$0]) }
+        var table = Table(kept.map { (headings[$0], alignments[$0]) })
+        table.rows = rows.map { row in kept.map { row[$0] } }
+        return table
+    }
+
     /// The lines, without an end-of-line mark after the last.
     public func text() -> String {
         let widths = headings.indices.map { column in

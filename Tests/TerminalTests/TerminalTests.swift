@@ -44,25 +44,26 @@ import Testing
         #expect(line.fraction == 0.25)
     }
 
+    private func status(_ loads: [(LoadProgress?, Double)]) -> ClusterStatus {
+        ClusterStatus(
+            state: .loading, reason: nil, epoch: Epoch(term: 1, plan: 1),
+            model: ModelDescription(
+                id: "m", name: "m", fingerprint: "", systemFingerprint: "", contextLength: 1, vocabularySize: 1,
+                layerCount: 2, parameterCount: 0, endOfSequenceTokens: [], tokenizerHash: "", createdSeconds: 0,
+                card: nil),
+            workers: loads.enumerated().map { index, load in
+                WorkerStatus(
+                    id: NodeID("worker-\(index)"), address: "", processID: 0, state: .loading,
+                    layers: LayerRange(first: index, end: index + 1), threadCount: 1, memoryLimitByteCount: 0,
+                    memoryByteCount: 0, loadedFraction: load.1, load: load.0, tokensPerSecond: 0, busyFraction: 0.5,
+                    bubbleFraction: 0.125,
+                    detail: nil)
+            },
+            runningRequestCount: 0, waitingRequestCount: 0, completedRequestCount: 0, generatedTokenCount: 0,
+            uptimeSeconds: 0)
+    }
+
     @Test func `the bar of a cluster adds its workers up, also those that are done`() {
-        func status(_ loads: [(LoadProgress?, Double)]) -> ClusterStatus {
-            ClusterStatus(
-                state: .loading, reason: nil, epoch: Epoch(term: 1, plan: 1),
-                model: ModelDescription(
-                    id: "m", name: "m", fingerprint: "", systemFingerprint: "", contextLength: 1, vocabularySize: 1,
-                    layerCount: 2, parameterCount: 0, endOfSequenceTokens: [], tokenizerHash: "", createdSeconds: 0,
-                    card: nil),
-                workers: loads.enumerated().map { index, load in
-                    WorkerStatus(
-                        id: NodeID("worker-\(index)"), address: "", processID: 0, state: .loading,
-                        layers: LayerRange(first: index, end: index + 1), threadCount: 1, memoryLimitByteCount: 0,
-                        memoryByteCount: 0, loadedFraction: load.1, load: load.0, tokensPerSecond: 0, busyFraction: 0.5,
-                        bubbleFraction: 0.125,
-                        detail: nil)
-                },
-                runningRequestCount: 0, waitingRequestCount: 0, completedRequestCount: 0, generatedTokenCount: 0,
-                uptimeSeconds: 0)
-        }
         func load(_ activity: LoadProgress.Activity, _ done: Int) -> LoadProgress {
             LoadProgress(activity: activity, doneByteCount: done, totalByteCount: 1000)
         }
@@ -86,5 +87,35 @@ import Testing
         #expect(busy.table().contains("result to next step: median 0.12 ms, p99 1.90 ms, most 12.00 ms"))
         let lines = both.table().split(separator: "\n")
         #expect(lines.contains { $0.hasSuffix(" BUSY  BUBBLES") } && lines.last?.hasSuffix(" 50.0%    12.5%") == true)
+    }
+
+    @Test func `a narrow terminal gets the columns that fit`() throws {
+        var cluster = status([(nil, 1), (nil, 1)])
+        cluster.workers[0].address = "10.0.0.1:7071"
+        func widest(_ text: String) -> Int { text.split(separator: "\n").dropFirst(2).map(\.count).max() ?? 0 }
+        let whole = cluster.table()
+        #expect(whole == cluster.table(columns: 200))
+        for columns in [100, 80, 60, 40] {
+            let table = cluster.table(columns: columns)
+            #expect(widest(table) <= columns && table.contains("WORKER") && table.contains("LAYERS"), "\(table)")
+        }
+        #expect(cluster.table(columns: 80).contains("BUSY") && !cluster.table(columns: 80).contains("PID"))
+    }
+
+    @Test func `a cluster in one line names who is lost`() {
+        var cluster = status([(nil, 1), (nil, 1)])
+        cluster.workers[1].state = .lost
+        cluster.reason = "worker-1 is\ngone"
+        let line = cluster.summary(tokensPerSecond: 12.34)
+        #expect(line.contains("12.3 tokens/s; worker-1 lost; worker-1 is gone") && line.contains("0 of 2 workers"))
+    }
+
+    @Test func `the pace is what came between two looks`() {
+        var meter = PaceMeter()
+        let start = ContinuousClock.now
+        #expect(meter.tokensPerSecond(100, at: start) == 0)
+        #expect(meter.tokensPerSecond(150, at: start + .seconds(2)) == 25)
+        #expect(meter.tokensPerSecond(10, at: start + .seconds(3)) == 0)
+        #expect(meter.tokensPerSecond(20, at: start + .seconds(4)) == 10)
     }
 }

@@ -2,12 +2,19 @@ import ArgumentParser
 import Foundation
 import Inference
 import ServiceLifecycle
+import Terminal
 
 struct ChatCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "chat",
         abstract: "Talks with a model: one that is served already (--url), or one to be served for the talk (--model).",
-        discussion: "Without --prompt, messages are read line by line; an empty line or Ctrl-D ends the talk.")
+        discussion: """
+            Without --prompt, messages are read line by line until Ctrl-D. At a terminal, lines are edited with the usual \
+            keys (arrows, Ctrl-A, -E, -K, -U, -W, -R), earlier ones come back with the up arrow, and Ctrl-C stops an answer. \
+            What was typed is kept in ~/.local/state/phalanx/chat_history. In the talk:
+
+            \(ChatInput.commands)
+            """)
 
     @Option(help: "The gateway's address (default: http://127.0.0.1:8080, unless --model is given).")
     var url: String?
@@ -27,7 +34,10 @@ struct ChatCommand: AsyncParsableCommand {
     var system: String?
 
     @Option(help: "0 always takes the likeliest token (default: the gateway's).")
-    var temperature: Float?
+    var temperature: Double?
+
+    @Option(help: "Leaves out the least likely tokens beyond this sum of probabilities (default: the gateway's).")
+    var topP: Double?
 
     @Option(name: [.customShort("n"), .long], help: "The most tokens per answer.")
     var maxTokens: Int?
@@ -68,38 +78,9 @@ struct ChatCommand: AsyncParsableCommand {
 
     private func talk(through client: GatewayClient) async throws {
         let served = try await client.status().model.id
-        var messages: [GatewayClient.Message] = []
-        if let system { messages.append(GatewayClient.Message(role: "system", content: system)) }
-        if let prompt {
-            messages.append(GatewayClient.Message(role: "user", content: prompt))
-            _ = try await answer(to: messages, model: served, client)
-            return
-        }
-        note("Talking with \(served); an empty line or Ctrl-D ends.")
-        while let line = await ask(), !line.isEmpty {
-            messages.append(GatewayClient.Message(role: "user", content: line))
-            let text = try await answer(to: messages, model: served, client)
-            messages.append(GatewayClient.Message(role: "assistant", content: text))
-        }
-    }
-
-    /// Reads on a thread of its own: the cluster may run on the one that this task has.
-    private func ask() async -> String? {
-        if isatty(0) == 1 { FileHandle.standardError.write(Data("> ".utf8)) }
-        return await withCheckedContinuation { continuation in
-            Thread { continuation.resume(returning: readLine(strippingNewline: true)) }.start()
-        }
-    }
-
-    private func answer(
-        to messages: [GatewayClient.Message], model: String, _ client: GatewayClient
-    ) async throws -> String {
-        let text = try await client.chat(
-            messages, model: model, temperature: temperature, maxTokens: maxTokens, seed: seed
-        ) { piece in
-            try Output.write(piece)
-        }
-        try Output.line("")
-        return text
+        let settings = ChatSettings(temperature: temperature, topP: topP, maxTokens: maxTokens, seed: seed)
+        var session = ChatSession(
+            client: client, model: served, transcript: ChatTranscript(system: system, settings: settings))
+        if let prompt { try await session.ask(prompt) } else { try await session.run() }
     }
 }

@@ -19,18 +19,37 @@ struct StatusCommand: AsyncParsableCommand {
     @Flag(help: "Print JSON instead of a table.")
     var json = false
 
+    @Flag(
+        help: "Go on showing it until Ctrl-C: as a live table on a terminal, else as a line (or JSON object) each time."
+    )
+    var watch = false
+
+    @Option(help: "Seconds between two looks with --watch, at least 0.1.")
+    var interval = 1.0
+
     @OptionGroup var logs: LogOptions
 
-    func run() async throws {
-        let status: ClusterStatus
-        if let coordinator {
-            let engine = RemoteEngine(
-                transport: TCPTransport(logger: logs.logger("phalanx.transport")), host: coordinator.host,
-                port: coordinator.port, logger: logs.logger("phalanx.status"))
-            status = try await engine.status()
-        } else {
-            status = try await GatewayClient(url: url).status()
+    mutating func validate() throws {
+        guard (0.1...86400).contains(interval) else {
+            throw ValidationError("--interval must be from 0.1 to 86400 seconds.")
         }
+    }
+
+    func run() async throws {
+        if watch { return try await StatusWatch(interval: .seconds(interval), json: json, look: source()).run() }
+        let status = try await source()()
         if json { try JSONOutput.write(status) } else { try Output.line(status.table()) }
+    }
+
+    /// Asks the gateway or the coordinator.
+    private func source() -> @Sendable () async throws -> ClusterStatus {
+        guard let coordinator else {
+            let client = GatewayClient(url: url)
+            return { try await client.status() }
+        }
+        let engine = RemoteEngine(
+            transport: TCPTransport(logger: logs.logger("phalanx.transport")), host: coordinator.host,
+            port: coordinator.port, logger: logs.logger("phalanx.status"))
+        return { try await engine.status() }
     }
 }

@@ -3,6 +3,7 @@ import Foundation
 import Inference
 import NIOCore
 import NIOHTTP1
+import Terminal
 
 /// A gateway as its clients see it.
 struct GatewayClient: Sendable {
@@ -21,27 +22,22 @@ struct GatewayClient: Sendable {
         self.connections = connections
     }
 
-    struct Message: Codable, Sendable {
-        let role: String
-        let content: String
-    }
-
     private struct ChatRequest: Encodable {
-        struct StreamOptions: Encodable {
-            let includeUsage = true
-            enum CodingKeys: String, CodingKey { case includeUsage = "include_usage" }
-        }
-
         let model: String
-        let messages: [Message]
-        let temperature: Float?
-        let maxTokens: Int?
-        let seed: Int?
+        let messages: [ChatMessage]
+        let settings: ChatSettings
         let stream = true
 
         enum CodingKeys: String, CodingKey {
-            case model, messages, temperature, seed, stream
-            case maxTokens = "max_tokens"
+            case model, messages, stream
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            try settings.encode(to: encoder)
+            var fields = encoder.container(keyedBy: CodingKeys.self)
+            try fields.encode(model, forKey: .model)
+            try fields.encode(messages, forKey: .messages)
+            try fields.encode(stream, forKey: .stream)
         }
     }
 
@@ -72,23 +68,18 @@ struct GatewayClient: Sendable {
         return try JSONDecoder().decode(ClusterStatus.self, from: Data(body.readableBytesView))
     }
 
-    /// Asks for an answer and hands out its pieces as they come; returns the whole of it.
+    /// Asks for an answer and hands out its pieces as they come.
     func chat(
-        _ messages: [Message], model: String, temperature: Float?, maxTokens: Int?, seed: Int?,
-        onText: (String) throws -> Void
-    ) async throws -> String {
-        let body = ChatRequest(
-            model: model, messages: messages, temperature: temperature, maxTokens: maxTokens, seed: seed)
-        let response = try await post(body, to: "/v1/chat/completions")
-        var answer = ""
+        _ messages: [ChatMessage], model: String, settings: ChatSettings, onText: (String) throws -> Void
+    ) async throws {
+        let response = try await post(
+            ChatRequest(model: model, messages: messages, settings: settings), to: "/v1/chat/completions")
         try await ServerEvents(body: response.body, address: base).forEach { event in
             let chunk = try JSONDecoder().decode(Chunk.self, from: event)
             if let error = chunk.error { throw CommandError(error.message) }
             guard let piece = chunk.choices?.first?.delta?.content else { return }
-            answer += piece
             try onText(piece)
         }
-        return answer
     }
 
     /// Sends JSON for an answer that is streamed.
