@@ -82,11 +82,13 @@ struct GatewayClient: Sendable {
         }
     }
 
-    /// Sends JSON for an answer that is streamed.
+    /// Sends JSON for an answer that is streamed, over a connection of its own: some servers close one after a stream
+    /// without saying so, and the next request on it would fail.
     func post(_ body: some Encodable, to path: String) async throws -> HTTPClientResponse {
         var request = HTTPClientRequest(url: base + path)
         request.method = .POST
         request.headers.add(name: "Content-Type", value: "application/json")
+        request.headers.add(name: "Connection", value: "close")
         request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(body)))
         return try await execute(request, timeout: Self.answerTimeout)
     }
