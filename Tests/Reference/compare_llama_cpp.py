@@ -82,6 +82,8 @@ def parse():
         description=__doc__.split("\n\n")[0], epilog=__doc__.split("\n\n", 1)[1],
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default="models", help="folder of the GGUF files (default: models)")
+    parser.add_argument("--serving-model", default=serving.MINI, metavar="NAME",
+                        help="file in that folder for the suites serve and cluster (default: %(default)s)")
     parser.add_argument("--suite", choices=["engine", "serve", "cluster", "all"], help="measure the rows of a suite")
     parser.add_argument("--row", action="append", default=[], metavar="NAME",
                         help="measure this row; may be repeated: " + ", ".join(row.name for row in ROWS))
@@ -120,6 +122,8 @@ def main():
         options.build_dir,
         {"native": options.llama_bin, "avx2": options.llama_avx2_bin, "avxvnni": options.llama_avxvnni_bin},
         options.threads)
+    for row in serving.ROWS:
+        row.model = options.serving_model
     rows = []
     for row in ROWS:
         if options.suite in ("all", row.suite) or row.name in options.row:
