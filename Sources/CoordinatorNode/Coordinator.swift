@@ -238,7 +238,7 @@ public actor Coordinator {
             var arrival = resultArrival
             while let step = scheduler.nextStep(now: now) {
                 let sent = arrival.map { arrival in
-                    { [turnaround, clock] in turnaround.record(arrival.duration(to: clock.now)) }
+                    { @Sendable [turnaround, clock] in turnaround.record(arrival.duration(to: clock.now)) }
                 }
                 firstStage.send(.step(step), sent: sent)
                 arrival = nil
