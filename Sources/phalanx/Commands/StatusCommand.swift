@@ -8,7 +8,12 @@ import Transport
 
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Shows a running cluster: its workers, their layers, memory and speed.")
+        commandName: "status", abstract: "Shows a running cluster: its workers, their layers, memory and speed.",
+        discussion: """
+            Before the workers it says how many KV pages (64 tokens each) are in use, cached and free, how many tokens of \
+            prompts the prefix cache had, how many sequences were put back for want of pages, and how long the pipeline \
+            waited for the coordinator from a step's result to the next step (median, 99th percentile and longest).
+            """)
 
     @Option(help: "The gateway's address.")
     var url = "http://127.0.0.1:8080"

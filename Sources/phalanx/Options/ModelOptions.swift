@@ -46,7 +46,7 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "Requests (choices, with n > 1) that are computed at the same time.")
     var maxRunning: Int = 32
 
-    @Option(help: "Requests that may wait; beyond it the answer is 429 with Retry-After.")
+    @Option(help: "Requests that may wait; beyond it a client that has one waiting gets 429 with Retry-After.")
     var maxQueue: Int = 256
 
     @Option(
