@@ -31,6 +31,7 @@ final class LoadGenerator: Sendable {
         // A server that is not there is an error at once.
         configuration.connectionPool.retryConnectionEstablishment = false
         let connections = HTTPClient(configuration: configuration)
+        defer { bar.clear() }
         do {
             let client = GatewayClient(url: url, connections: connections)
             let name = if let model { model } else { try await client.servedModel() }
@@ -56,7 +57,6 @@ final class LoadGenerator: Sendable {
         let began = ContinuousClock.now
         let outcomes = await outcomes(of: 0..<plan.requestCount, arrivals: plan.arrivals(), showsProgress: true)
         let seconds = (ContinuousClock.now - began).seconds
-        bar.clear()
         var streams: [StreamRecord] = []
         var failures: [String: Int] = [:]
         for outcome in outcomes {
