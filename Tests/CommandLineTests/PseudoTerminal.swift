@@ -14,14 +14,14 @@ final class PseudoTerminal: @unchecked Sendable {
     /// Starts the program with the arguments; `setsid` makes the terminal the one whose keys can signal it.
     init(_ arguments: [String], columns: UInt16 = 80, rows: UInt16 = 24, folder: TemporaryDirectory) throws {
         self.folder = folder
-        let descriptor = posix_openpt(O_RDWR | O_NOCTTY)
-        guard descriptor >= 0, grantpt(descriptor) == 0, unlockpt(descriptor) == 0,
-            let name = unsafe ptsname(descriptor)
-        else { throw Program.Failure(description: "there is no pseudo-terminal: errno \(errno)") }
-        master = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        let other = unsafe open(name, O_RDWR | O_NOCTTY)
-        guard other >= 0 else { throw Program.Failure(description: "the terminal cannot be opened: errno \(errno)") }
-        slave = FileHandle(fileDescriptor: other, closeOnDealloc: true)
+        var ends: (outer: Int32, inner: Int32) = (-1, -1)
+        guard unsafe openpty(&ends.outer, &ends.inner, nil, nil, nil) == 0 else {
+            throw Program.Failure(description: "there is no pseudo-terminal: errno \(errno)")
+        }
+        // The program must not inherit the outer end: it would keep its own terminal open.
+        _ = fcntl(ends.outer, F_SETFD, FD_CLOEXEC)
+        master = FileHandle(fileDescriptor: ends.outer, closeOnDealloc: true)
+        slave = FileHandle(fileDescriptor: ends.inner, closeOnDealloc: true)
         process.executableURL = URL(fileURLWithPath: "/usr/bin/setsid")
         process.arguments = ["--ctty", "--wait", Program.path] + arguments
         process.environment = ProcessInfo.processInfo.environment.merging(
@@ -33,8 +33,11 @@ final class PseudoTerminal: @unchecked Sendable {
         resize(columns: columns, rows: rows)
         try process.run()
         let reader = Thread { [self] in
-            while let data = try? master.read(upToCount: 4096), !data.isEmpty {
-                seen.withLock { $0 += String(decoding: data, as: UTF8.self) }
+            var bytes = [UInt8](repeating: 0, count: 4096)
+            while true {
+                let count = unsafe read(master.fileDescriptor, &bytes, bytes.count)
+                guard count > 0 else { return }
+                seen.withLock { $0 += String(decoding: bytes[..<count], as: UTF8.self) }
             }
         }
         reader.start()
@@ -63,7 +66,11 @@ final class PseudoTerminal: @unchecked Sendable {
 
     /// Waits for the end of the program and returns its exit status.
     func end() async throws -> Int32 {
-        try await waitUntil("the program ends") { !process.isRunning }
+        do {
+            try await waitUntil("the program ends") { !process.isRunning }
+        } catch {
+            throw Program.Failure(description: "\(error); it shows: \(output)")
+        }
         return process.terminationStatus
     }
 

@@ -66,7 +66,11 @@ public final class LineEditor: Sendable {
         state.withLock { state in
             while !isDone() {
                 guard case .bytes(let bytes) = terminal.read(timeoutMilliseconds: 50) else { continue }
-                if bytes.contains(0x03) { return true }
+                if let interrupt = bytes.lastIndex(of: 0x03) {
+                    // What was typed before it is stopped with the answer.
+                    state.waiting = bytes[(interrupt + 1)...]
+                    return true
+                }
                 if state.waiting.count < Self.maxWaitingByteCount { state.waiting += bytes }
             }
             return false
