@@ -48,10 +48,9 @@ import Testing
 
             // An answer that would go on for long is stopped, and the talk is still there.
             terminal.forget()
-            try terminal.type("/set max_tokens 400\r/set temperature 2\rTell me a story.\r")
-            try await terminal.waitFor("Tell me a story.")
-            try terminal.type("\u{3}")
-            try await terminal.waitFor(">>> ")
+            try terminal.type("/set max_tokens 400\r/set temperature 2\r")
+            try terminal.type("Tell me a story.\r\u{3}")
+            try await terminal.waitFor("(stopped)")
             terminal.forget()
             try terminal.type("/nonsense\r")
             try await terminal.waitFor("There is no /nonsense")

@@ -66,8 +66,12 @@ export class MessageView {
       ...[
         error ? element("p", { class: "error" }, error) : null,
         remarks.length > 0 ? element("p", { class: "note" }, remarks.join(" · ")) : null,
-        content ? button("Copy", () => this.actions.copy(content, this.body)) : null,
-        isLast ? button("Regenerate", () => this.actions.regenerate()) : null,
+        element(
+          "span",
+          { class: "actions" },
+          content ? button("Copy", () => this.actions.copy(content, this.body)) : null,
+          isLast ? button("Regenerate", () => this.actions.regenerate()) : null,
+        ),
       ].filter(Boolean),
     );
   }

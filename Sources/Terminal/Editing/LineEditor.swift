@@ -59,19 +59,25 @@ public final class LineEditor: Sendable {
         }
     }
 
-    /// Watches for Ctrl-C while something else is shown. Blocks until it comes (true) or `isDone` holds (false).
+    /// Watches for Ctrl-C while something else is shown. Blocks until it comes or the terminal goes (true), or `isDone`
+    /// holds (false).
     ///
     /// What else is typed meanwhile goes into the next line.
     public func waitForInterrupt(isDone: () -> Bool) -> Bool {
         state.withLock { state in
             while !isDone() {
-                guard case .bytes(let bytes) = terminal.read(timeoutMilliseconds: 50) else { continue }
-                if let interrupt = bytes.lastIndex(of: 0x03) {
+                if let interrupt = state.waiting.lastIndex(of: 0x03) {
                     // What was typed before it is stopped with the answer.
-                    state.waiting = bytes[(interrupt + 1)...]
+                    state.waiting = state.waiting[(interrupt + 1)...]
                     return true
                 }
-                if state.waiting.count < Self.maxWaitingByteCount { state.waiting += bytes }
+                switch terminal.read(timeoutMilliseconds: 50) {
+                case .bytes(let bytes):
+                    let hasRoom = state.waiting.count < Self.maxWaitingByteCount
+                    if hasRoom || bytes.contains(0x03) { state.waiting += bytes }
+                case .nothingYet: break
+                case .end: return true
+                }
             }
             return false
         }

@@ -102,7 +102,7 @@ class Page:
         self.find("#prompt").send_keys(text, Keys.ENTER)
 
     def answers(self):
-        return [body.text for body in self.all(".answer .body")]
+        return self.script("return [...document.querySelectorAll('.answer .body')].map((body) => body.innerText.trim())")
 
     def is_busy(self):
         return self.find("#messages").get_attribute("aria-busy") == "true"
@@ -129,6 +129,15 @@ def page(chromium, toy):
     complaints = page.complaints()
     page.script("localStorage.clear(); sessionStorage.clear()")
     assert complaints == []
+
+
+@pytest.fixture(scope="module")
+def loaded_page(chromium):
+    """A page for tests that only use its modules: it is loaded once."""
+    server = Toy(GATEWAY)
+    yield Page(chromium, server.url)
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def test_regenerate_asks_the_same_again(page, toy):
     page.ask("Hello?")
     assert page.finished() == "Hello there."
     toy.pieces = ["Another."]
-    page.find(".foot button:last-child").click()
+    page.find(".foot .actions :last-child").click()
     page.wait(lambda: page.answers() == ["Another."])
     page.finished()
     first, second = (request["body"] for request in toy.requests)
@@ -97,7 +97,7 @@ def test_a_refusal_is_shown_and_can_be_tried_again(page, toy):
     page.finished()
     assert "Too many requests" in page.find(".answer .error").text
     toy.refusal = None
-    page.find(".foot button:last-child").click()
+    page.find(".foot .actions :last-child").click()
     page.wait(lambda: page.answers() == ["Hello there."])
 
 

@@ -15,7 +15,11 @@ from conftest import GATEWAY
 
 
 def cards(page):
-    return {card.find_element("css selector", "h4").text: card.text for card in page.all(".worker")}
+    """The text of each worker's card, by the worker's name; taken at once, since the page changes all the time."""
+    return page.script("""
+      return Object.fromEntries([...document.querySelectorAll(".worker")].map((card) =>
+        [card.querySelector("h4").innerText, card.innerText]))
+    """)
 
 
 def segments(page):

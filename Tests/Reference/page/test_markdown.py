@@ -68,5 +68,22 @@ return whole;
 
 
 @pytest.mark.parametrize("text, expected", CASES)
-def test_markdown_becomes_elements(page, text, expected):
-    assert page.later(SHORTEN, text) == expected
+def test_markdown_becomes_elements(loaded_page, text, expected):
+    assert loaded_page.later(SHORTEN, text) == expected
+
+
+@pytest.mark.parametrize("text", [
+    "*" * 30_000, "[" * 30_000, "`" * 15_000 + " " + "``" * 5_000, "> " * 5_000, "- " * 5_000 + "x",
+    "\n".join("  " * depth + "- x" for depth in range(500)), "|" * 10_000 + "\n" + "|-" * 10_000, "**a " * 8_000,
+    "#" * 30_000, "1. " * 9_000, "https://" * 4_000, "~~~\n" * 5_000, "_a_" * 9_000, "\\" * 30_000, "<" * 30_000,
+    "[a](" * 8_000, "| a |\n| - |\n" * 4_000, "a\n" * 15_000,
+])
+def test_no_markdown_hangs_the_page(loaded_page, text):
+    """A parser that takes quadratic time (or worse) runs into the driver's deadline."""
+    shown = loaded_page.later("""
+      const { MarkdownView } = await import("/page/markdown.js");
+      const container = document.createElement("div");
+      new MarkdownView(container, () => {}).update(args[0]);
+      return container.children.length;
+    """, text)
+    assert shown > 0
