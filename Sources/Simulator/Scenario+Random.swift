@@ -35,8 +35,7 @@ extension Scenario {
                     ? .clients(Int.random(in: 1...12, using: &random)) : .perSecond(random.fraction() * 50 + 1),
                 promptTokenCount: 1...longest, answerTokenCount: 1...min(60, context - longest),
                 sharedTokenCount: random.chance(0.5) ? 0 : Int.random(in: 1...longest, using: &random), isMixed: true),
-            seed: seed, jitter: random.chance(0.2) ? 0 : random.fraction() * 2,
-            stepOverheadMilliseconds: random.fraction())
+            seed: seed, jitter: random.chance(0.2) ? 0 : random.fraction() * 2, speedFraction: 0.1 + random.fraction())
     }
 
     /// One with faults: workers that die, hang, leave, return and come late, links that are cut or slow.
@@ -71,7 +70,7 @@ extension Scenario {
         }
         // Longer, so that something is under way whenever a fault comes.
         scenario.traffic.requestCount *= 2
-        scenario.stepOverheadMilliseconds += 20
+        scenario.stepOverheadMilliseconds = 20
         return scenario
     }
 

@@ -17,9 +17,11 @@ public struct Scenario: Sendable {
     public var seed: UInt64
     /// How much links are late and steps are slow at random, as a part of their time.
     public var jitter: Double
-    /// What a stage takes for a step beside reading and multiplying: one hand-over among its threads per matrix and
-    /// layer, norms, the frame from and to the wire.
-    public var stepOverheadMilliseconds: Double
+    /// The part of the workers' measured speeds that whole models reach: attention, norms, quantising of rows and the
+    /// waits of threads for each other take the rest.
+    public var speedFraction: Double
+    /// What a stage takes for a step of any size besides.
+    var stepOverheadMilliseconds = 0.0
     /// Bytes of weights per second from disk into memory.
     public var loadBytesPerSecond = 2e9
     public var heartbeatMilliseconds = 1000
@@ -36,8 +38,9 @@ public struct Scenario: Sendable {
     public init(
         workers: [WorkerCapacity], model: ModelFootprint, links: ClusterLinks, scheduling: SchedulerConfiguration,
         pageCount: Int, pageLimit: Int? = nil, traffic: Traffic, seed: UInt64, jitter: Double = 0.1,
-        stepOverheadMilliseconds: Double = 0
+        speedFraction: Double = 1
     ) {
+        precondition(speedFraction > 0)
         precondition((1...Self.workerLimit).contains(workers.count) && traffic.requestCount <= Self.requestLimit)
         self.workers = workers
         minimumWorkerCount = workers.count
@@ -49,7 +52,7 @@ public struct Scenario: Sendable {
         self.traffic = traffic
         self.seed = seed
         self.jitter = jitter
-        self.stepOverheadMilliseconds = stepOverheadMilliseconds
+        self.speedFraction = speedFraction
     }
 
     var clusterConfiguration: ClusterConfiguration {

@@ -96,13 +96,14 @@ struct SimulatedStage {
 /// How long stages take.
 struct StepTiming {
     let model: ModelFootprint
+    let speedFraction: Double
     let overheadMilliseconds: Double
 
     /// A step that only retires sequences is over at once.
     func milliseconds(_ step: Step, _ worker: WorkerCapacity, _ layers: LayerRange) -> Double {
         guard !step.slices.isEmpty else { return 0 }
         let costs = CostModel(model: model, load: Self.load(step))
-        return costs.cost(of: worker, layers: layers).seconds * 1000 + overheadMilliseconds
+        return costs.cost(of: worker, layers: layers).seconds * 1000 / speedFraction + overheadMilliseconds
     }
 
     static func load(_ step: Step) -> StepLoad {

@@ -72,7 +72,9 @@ public struct Simulation {
 
     public init(_ scenario: Scenario) {
         self.scenario = scenario
-        timing = StepTiming(model: scenario.model, overheadMilliseconds: scenario.stepOverheadMilliseconds)
+        timing = StepTiming(
+            model: scenario.model, speedFraction: scenario.speedFraction,
+            overheadMilliseconds: scenario.stepOverheadMilliseconds)
         network = SimulatedNetwork(
             links: scenario.links, nodes: scenario.workers.map(\.node), jitter: scenario.jitter,
             random: SimulatedRandom(seed: scenario.seed, stream: 3))
