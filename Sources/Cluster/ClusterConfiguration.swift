@@ -20,6 +20,12 @@ public struct ClusterConfiguration: Hashable, Sendable {
     public var minimumWorkerCount: Int
     /// Layers per worker, in order of joining (`--split`); nil lets the planner choose.
     public var layerCounts: [Int]?
+    /// Pipelines that each hold the whole model: so many, as far as the workers allow it. Nil lets the first plan decide
+    /// by the forecast, where workers of one host stay together, and builds more beside whenever later workers can hold
+    /// the model.
+    public var replicaCount: Int?
+    /// The most streams that a pipeline runs at once.
+    public var streamLimit: Int
     /// The pace of heartbeats that workers are asked for.
     public var heartbeatMilliseconds: Int
     /// A worker that says nothing for so long is lost.
@@ -29,8 +35,10 @@ public struct ClusterConfiguration: Hashable, Sendable {
         model: ModelFootprint, modelPath: String, modelFingerprint: String, kvType: KVType, pageCount: Int,
         pageLimit: Int? = nil, maxRowCount: Int, vocabularyLimit: Int, numericsVersion: UInt32,
         minimumWorkerCount: Int = 1,
-        layerCounts: [Int]? = nil, heartbeatMilliseconds: Int = 500, silenceMilliseconds: Int = 5000
+        layerCounts: [Int]? = nil, replicaCount: Int? = nil, streamLimit: Int = 32, heartbeatMilliseconds: Int = 500,
+        silenceMilliseconds: Int = 5000
     ) {
+        precondition(replicaCount ?? 1 > 0 && streamLimit > 0)
         precondition(minimumWorkerCount > 0 && heartbeatMilliseconds > 0)
         precondition(silenceMilliseconds > heartbeatMilliseconds, "one heartbeat at least must fit into the silence")
         self.model = model
@@ -44,6 +52,8 @@ public struct ClusterConfiguration: Hashable, Sendable {
         self.numericsVersion = numericsVersion
         self.minimumWorkerCount = minimumWorkerCount
         self.layerCounts = layerCounts
+        self.replicaCount = replicaCount
+        self.streamLimit = streamLimit
         self.heartbeatMilliseconds = heartbeatMilliseconds
         self.silenceMilliseconds = silenceMilliseconds
     }

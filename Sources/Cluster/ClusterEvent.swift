@@ -26,10 +26,10 @@ public enum ClusterDirective: Hashable, Sendable {
     case send(ControlStreamID, CoordinatorMessage)
     /// Send what was directed so far, then end the stream.
     case close(ControlStreamID, reason: String)
-    /// The plan fell: no steps until `.serve`.
-    case suspend(reason: String)
-    /// All stages are ready: steps of this epoch go to `stage0`.
-    case serve(Epoch, Placement, stage0: ControlStreamID)
+    /// The replica fell: no steps go to it. A `.serve` with its number may follow later, of another epoch.
+    case suspend(ReplicaID, reason: String)
+    /// All stages are ready: steps of the replica's epoch go to `stage0`.
+    case serve(Replica, stage0: ControlStreamID)
     /// For the log.
     case note(String)
 }

@@ -3,10 +3,14 @@ public import Inference
 /// Who belongs to the cluster, who holds what, and in which epoch: a synchronous state machine.
 ///
 /// It takes what the shell saw and returns what the shell shall do; time (milliseconds on any steady clock) is an
-/// argument. A worker is lost when its control stream ends or when it is silent for too long. Whenever a stage is lost
-/// or fails, the plan falls, and a new one is made with those that are left. A worker that joins while a plan
-/// stands waits as a spare. A worker that failed is tried again, since the fault is often its neighbour's; after
-/// `failureLimit` failures that follow closely it is left out until it joins anew.
+/// argument. A worker is lost when its control stream ends or when it is silent for too long. A worker that failed is
+/// tried again, since the fault is often its neighbour's; after `failureLimit` failures that follow closely it is left
+/// out until it joins anew.
+///
+/// The workers form one or more replicas, pipelines that each hold the whole model (see `plan`); a worker is in one at
+/// most, and the others wait as spares. Whenever a stage is lost or fails, its replica falls, and those that are left of it
+/// are free. The free workers are planned with whenever there may be a new way to form a replica; replicas that stand are not
+/// touched by that. Plan numbers rise over all replicas, so a worker that moves to another one sees a higher epoch.
 public struct Membership: Sendable {
     /// Where the placement stands.
     public enum Phase: Hashable, Sendable {
@@ -17,19 +21,19 @@ public struct Membership: Sendable {
     }
 
     public let configuration: ClusterConfiguration
-    public private(set) var phase: Phase
     /// The epoch of the latest plan; plan 0 before the first one.
-    public private(set) var epoch: Epoch
+    public internal(set) var epoch: Epoch
 
     /// The highest epoch that any worker has seen.
-    private var highestSeen: Epoch
-    private var workers: [NodeID: WorkerRecord] = [:]
+    var highestSeen: Epoch
+    var workers: [NodeID: WorkerRecord] = [:]
     private var nodes: [ControlStreamID: NodeID] = [:]
-    /// Stages that did not report ready yet.
-    private var loading: Set<NodeID> = []
+    var standing: [ReplicaID: Replica] = [:]
+    /// Why no replica stands.
+    var waitingReason: String
     private var joinedCount: UInt64 = 0
-    private var hasPlanned = false
-    private var directives: [ClusterDirective] = []
+    var hasPlanned = false
+    var directives: [ClusterDirective] = []
 
     /// Failures in a row after which a worker is not planned with.
     public static let failureLimit = 3
@@ -43,7 +47,7 @@ public struct Membership: Sendable {
         self.configuration = configuration
         epoch = Epoch(term: min(term, Self.termLimit), plan: 0)
         highestSeen = epoch
-        phase = .waiting(reason: Self.waitingReason(present: 0, wanted: configuration.minimumWorkerCount))
+        waitingReason = Self.waitingReason(present: 0, wanted: configuration.minimumWorkerCount)
     }
 
     /// Takes an event and returns what to do.
@@ -53,37 +57,40 @@ public struct Membership: Sendable {
         case .message(let stream, let message): hear(message, stream, now: now)
         case .disconnected(let stream, let reason): lose(stream, reason, now: now)
         case .pipelineFailed(let failed, let reason):
-            if failed == epoch, placement != nil {
-                fall("the pipeline failed: \(reason)")
-                place(now: now)
-            }
+            if let replica = replica(of: failed) { fall(replica, "the pipeline failed: \(reason)", now: now) }
         case .tick: checkSilence(now: now)
         }
         defer { directives = [] }
         return directives
     }
 
-    /// The placement that is loaded or served.
-    public var placement: Placement? {
-        switch phase {
-        case .waiting: nil
-        case .loading(let placement), .serving(let placement): placement
+    /// The replicas that are loaded or served, by number.
+    public var replicas: [Replica] { standing.values.sorted { $0.id < $1.id } }
+
+    /// Of the first replica that serves, or else of the first one.
+    public var phase: Phase {
+        let replicas = replicas
+        guard let first = replicas.first(where: \.isServing) ?? replicas.first else {
+            return .waiting(reason: waitingReason)
         }
+        return first.isServing ? .serving(first.placement) : .loading(first.placement)
     }
 
-    /// The workers for the status, in pipeline order, then those without layers in order of joining.
+    /// The replica that is loaded or served in an epoch.
+    public func replica(of epoch: Epoch) -> Replica? { standing.values.first { $0.epoch == epoch } }
+
+    /// The workers for the status, by replica and in pipeline order, then those without layers in order of joining.
     public func workerStatuses() -> [WorkerStatus] {
-        let stages = placement?.stages ?? []
-        let staged = stages.compactMap { stage in workers[stage.node]?.status(layers: stage.layers) }
-        let used = Set(stages.map(\.node))
-        let others = inOrder.filter { !used.contains($0.hello.node) }.map { $0.status(layers: nil) }
-        return staged + others
+        let staged = replicas.flatMap { replica in
+            replica.placement.stages.compactMap { workers[$0.node]?.status(layers: $0.layers) }
+        }
+        return staged + inOrder.filter { $0.replica == nil }.map { $0.status(layers: nil) }
     }
 
     /// The worker behind a control stream, for logs.
     public func node(of stream: ControlStreamID) -> NodeID? { nodes[stream] }
 
-    private var inOrder: [WorkerRecord] { workers.values.sorted { $0.order < $1.order } }
+    var inOrder: [WorkerRecord] { workers.values.sorted { $0.order < $1.order } }
 
     // MARK: Joining and leaving
 
@@ -105,7 +112,7 @@ public struct Membership: Sendable {
         directives.append(.note("worker \(hello.node) joined from \(hello.host):\(hello.port)"))
         let heartbeat = configuration.heartbeatMilliseconds
         directives.append(.send(stream, .welcome(epoch: epoch, heartbeatMilliseconds: heartbeat)))
-        if placement == nil { place(now: now) }
+        plan(now: now)
     }
 
     private func refusal(_ hello: WorkerHello, _ stream: ControlStreamID) -> String? {
@@ -136,9 +143,9 @@ public struct Membership: Sendable {
 
     private mutating func lose(_ stream: ControlStreamID, _ reason: String, now: Double) {
         guard let node = nodes.removeValue(forKey: stream) else { return }
-        workers[node] = nil
+        let replica = workers.removeValue(forKey: node)?.replica.flatMap { standing[$0] }
         directives.append(.note("worker \(node) is lost: \(reason)"))
-        replaceIfStage(node, "worker \(node) is lost: \(reason)", now: now)
+        if let replica { fall(replica, "worker \(node) is lost: \(reason)", now: now) } else { plan(now: now) }
     }
 
     private mutating func checkSilence(now: Double) {
@@ -158,131 +165,43 @@ public struct Membership: Sendable {
             return
         }
         workers[node]?.lastHeardMilliseconds = now
+        let replica = workers[node]?.replica.flatMap { standing[$0] }
         switch message {
         case .hello, .result: break
         case .heartbeat(let heartbeat):
-            if heartbeat.epoch == epoch { workers[node]?.heartbeat = heartbeat }
+            if heartbeat.epoch == replica?.epoch { workers[node]?.heartbeat = heartbeat }
         case .loadProgress(let of, let progress):
-            guard of == epoch, progress.totalByteCount > 0, loading.contains(node) else { break }
+            guard let replica, of == replica.epoch, progress.totalByteCount > 0, replica.loading.contains(node) else {
+                break
+            }
             workers[node]?.loadedFraction = progress.fraction
             workers[node]?.load = progress
         case .ready(let of, let memoryByteCount):
-            if of == epoch { becomeReady(node, memoryByteCount, now: now) }
+            if let replica, of == replica.epoch { becomeReady(node, replica, memoryByteCount, now: now) }
         case .failed(let of, let text):
-            guard of == epoch else { break }
+            guard let replica, of == replica.epoch else { break }
             workers[node]?.fail(text, forgiving: Self.forgivingMilliseconds, now: now)
             directives.append(.note("worker \(node) failed: \(text)"))
-            replaceIfStage(node, "worker \(node) failed: \(text)", now: now)
+            fall(replica, "worker \(node) failed: \(text)", now: now)
         case .goodbye(let reason):
             directives.append(.close(stream, reason: "goodbye"))
             lose(stream, "it leaves: \(reason)", now: now)
         }
     }
 
-    private mutating func becomeReady(_ node: NodeID, _ memoryByteCount: Int, now: Double) {
-        guard case .loading(let placement) = phase, loading.remove(node) != nil else { return }
+    private mutating func becomeReady(_ node: NodeID, _ replica: Replica, _ memoryByteCount: Int, now: Double) {
+        var replica = replica
+        guard replica.loading.remove(node) != nil else { return }
+        standing[replica.id] = replica
         workers[node]?.state = .ready
         workers[node]?.loadedFraction = 1
         workers[node]?.load = nil
         workers[node]?.detail = nil
         workers[node]?.memoryByteCount = max(0, memoryByteCount)
-        guard loading.isEmpty, let first = placement.stages.first, let stage0 = workers[first.node]?.stream else {
-            return
-        }
-        for stage in placement.stages { workers[stage.node]?.servingSinceMilliseconds = now }
-        phase = .serving(placement)
-        directives.append(.serve(epoch, placement, stage0: stage0))
-    }
-
-    // MARK: Plans
-
-    /// A stage that is gone brings the plan down; a spare does not.
-    private mutating func replaceIfStage(_ node: NodeID, _ reason: String, now: Double) {
-        guard let placement else {
-            place(now: now)
-            return
-        }
-        guard placement.stages.contains(where: { $0.node == node }) else { return }
-        fall(reason)
-        place(now: now)
-    }
-
-    private mutating func fall(_ reason: String) {
-        if case .serving = phase { directives.append(.suspend(reason: reason)) }
-        phase = .waiting(reason: reason)
-        loading = []
-    }
-
-    /// Makes a plan with the workers that are there, or says why there is none.
-    private mutating func place(now: Double) {
-        let usable = inOrder.filter { $0.failureCount < Self.failureLimit }
-        let wanted = hasPlanned ? 1 : configuration.minimumWorkerCount
-        guard usable.count >= wanted else {
-            phase = .waiting(reason: waitingReason(present: usable.count, wanted: wanted))
-            return
-        }
-        do throws(PlacementError) {
-            let capacities = usable.map(\.capacity)
-            let placement = PlacementPlanner.filled(
-                try plan(capacities), workers: capacities, model: configuration.model,
-                pageLimit: configuration.pageLimit)
-            begin(placement, now: now)
-        } catch {
-            phase = .waiting(reason: error.message)
-            directives.append(.note("no plan: \(error.message)"))
-        }
-    }
-
-    private func plan(_ capacities: [WorkerCapacity]) throws(PlacementError) -> Placement {
-        let load = StepLoad.typical(pageCount: configuration.pageCount)
-        guard let layerCounts = configuration.layerCounts, layerCounts.count <= capacities.count || !hasPlanned else {
-            return try PlacementPlanner.plan(
-                workers: capacities, model: configuration.model, pageCount: configuration.pageCount, load: load)
-        }
-        return try PlacementPlanner.plan(
-            workers: capacities, model: configuration.model, pageCount: configuration.pageCount,
-            layerCounts: layerCounts, load: load)
-    }
-
-    private mutating func begin(_ placement: Placement, now: Double) {
-        // Above everything that any worker has seen, or it would refuse.
-        let term = highestSeen > epoch ? max(epoch.term, highestSeen.term + 1) : epoch.term
-        epoch = Epoch(term: term, plan: epoch.plan + 1)
-        highestSeen = epoch
-        hasPlanned = true
-        phase = .loading(placement)
-        loading = Set(placement.stages.map(\.node))
-        for node in workers.keys {
-            workers[node]?.heartbeat = nil
-            workers[node]?.servingSinceMilliseconds = nil
-            workers[node]?.memoryByteCount = 0
-            workers[node]?.loadedFraction = 0
-            workers[node]?.load = nil
-            if loading.contains(node) {
-                workers[node]?.state = .loading
-            } else if workers[node]?.state != .failed {
-                workers[node]?.state = .joined
-            }
-        }
-        for (index, stage) in placement.stages.enumerated() {
-            guard let stream = workers[stage.node]?.stream else { continue }
-            let following = index + 1 < placement.stages.count ? placement.stages[index + 1].node : nil
-            let assignment = StageAssignment(
-                epoch: epoch, stage: index, stageCount: placement.stages.count, layers: stage.layers,
-                modelPath: configuration.modelPath, modelFingerprint: configuration.modelFingerprint,
-                kvType: configuration.kvType, pageCount: placement.pageCount, maxRowCount: configuration.maxRowCount,
-                vocabularyLimit: configuration.vocabularyLimit, next: following.flatMap { workers[$0]?.address })
-            directives.append(.send(stream, .assign(assignment)))
-        }
-    }
-
-    private func waitingReason(present: Int, wanted: Int) -> String {
-        let failures = inOrder.filter { $0.state == .failed }.map { "\($0.hello.node): \($0.detail ?? "failed")" }
-        let base = Self.waitingReason(present: present, wanted: wanted)
-        return failures.isEmpty ? base : base + " (failed: " + failures.joined(separator: "; ") + ")"
-    }
-
-    private static func waitingReason(present: Int, wanted: Int) -> String {
-        "\(present) of \(wanted) workers joined; start more with: phalanx worker --join HOST:PORT"
+        guard replica.isServing, let first = replica.placement.stages.first,
+            let stage0 = workers[first.node]?.stream
+        else { return }
+        for stage in replica.placement.stages { workers[stage.node]?.servingSinceMilliseconds = now }
+        directives.append(.serve(replica, stage0: stage0))
     }
 }

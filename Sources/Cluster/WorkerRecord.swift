@@ -9,6 +9,8 @@ struct WorkerRecord: Sendable {
     var state = WorkerStatus.State.joined
     var lastHeardMilliseconds: Double
     var heartbeat: Heartbeat?
+    /// The pipeline that it is a stage of.
+    var replica: ReplicaID?
     /// When the current epoch began to serve.
     var servingSinceMilliseconds: Double?
     /// Weights and KV pages.
@@ -30,6 +32,17 @@ struct WorkerRecord: Sendable {
         detail = text
     }
 
+    /// Forgets the stage that it had.
+    mutating func leaveStage() {
+        replica = nil
+        heartbeat = nil
+        servingSinceMilliseconds = nil
+        memoryByteCount = 0
+        loadedFraction = 0
+        load = nil
+        if state != .failed { state = .joined }
+    }
+
     var capacity: WorkerCapacity {
         WorkerCapacity(
             node: hello.node, memoryByteCount: hello.memoryByteCount, bytesPerSecond: hello.bytesPerSecond)
@@ -44,7 +57,8 @@ struct WorkerRecord: Sendable {
         let recent = heartbeat?.recent ?? .none
         return WorkerStatus(
             id: hello.node, address: "\(hello.host):\(hello.port)", processID: hello.processID, state: state,
-            layers: layers, threadCount: hello.threadCount, memoryLimitByteCount: hello.memoryByteCount,
+            replica: replica?.rawValue, layers: layers, threadCount: hello.threadCount,
+            memoryLimitByteCount: hello.memoryByteCount,
             memoryByteCount: memoryByteCount, loadedFraction: loadedFraction, load: load,
             tokensPerSecond: busySeconds > 0 ? rowCount / busySeconds : 0,
             busyFraction: recent.busyFraction, bubbleFraction: recent.bubbleFraction, detail: detail)

@@ -25,14 +25,14 @@ extension Coordinator: Engine {
         case .loading: state = .loading
         case .serving: state = .ready
         }
-        var activity = scheduler.activity
+        var activity = router.activity
         activity.turnaround = turnaround.summary
         return ClusterStatus(
             state: state, reason: reason, epoch: membership.epoch, model: model.description,
-            workers: membership.workerStatuses(), runningRequestCount: scheduler.runningRequestCount,
-            waitingRequestCount: scheduler.waitingRequestCount,
-            completedRequestCount: scheduler.completedRequestCount,
-            generatedTokenCount: scheduler.generatedTokenCount, uptimeSeconds: now / 1000,
+            workers: membership.workerStatuses(), runningRequestCount: router.runningRequestCount,
+            waitingRequestCount: router.waitingRequestCount,
+            completedRequestCount: router.completedRequestCount,
+            generatedTokenCount: router.generatedTokenCount, uptimeSeconds: now / 1000,
             scheduling: activity)
     }
 

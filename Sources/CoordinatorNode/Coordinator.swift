@@ -7,9 +7,9 @@ import Synchronization
 public import Transport
 import Wire
 
-/// The coordinator: owns membership, the plan and every live sequence, and drives the pipeline.
+/// The coordinator: owns membership, the plans and every live sequence, and drives the pipelines.
 ///
-/// The decisions are made by the pure `Membership` and `Scheduler`; this actor brings them time, randomness and the
+/// The decisions are made by the pure `Membership` and `Router`; this actor brings them time, randomness and the
 /// network. One hop per step: a result comes in, the next step goes out.
 public actor Coordinator {
     private let configuration: CoordinatorConfiguration
@@ -18,15 +18,15 @@ public actor Coordinator {
     let model: ServedModel
 
     var membership: Membership
-    var scheduler: Scheduler
+    var router: Router
     private var links: [ControlStreamID: WorkerLink] = [:]
     private var lastStreamNumber: UInt64 = 0
-    /// Where steps go; nil while no plan stands.
-    private var firstStage: WorkerLink?
+    /// Where the steps of the replicas that serve go.
+    private var firstStages: [ReplicaID: WorkerLink] = [:]
     private var streams = RequestStreams()
     private var generator = SystemRandomNumberGenerator()
     private var listener: (any RPCListener)?
-    /// Since when no plan stands, in milliseconds.
+    /// Since when no replica serves, in milliseconds.
     private var outageBegan: Double?
     private var isStopping = false
     private var notedPreemptionCount = 0
@@ -53,7 +53,7 @@ public actor Coordinator {
         let model = try ServedModel(configuration: configuration)
         self.model = model
         membership = Membership(configuration: model.clusterConfiguration(configuration), term: 1)
-        scheduler = Scheduler(configuration: model.schedulerConfiguration(configuration))
+        router = Router(configuration: model.schedulerConfiguration(configuration))
         began = clock.now
         outageBegan = 0
     }
@@ -96,8 +96,8 @@ public actor Coordinator {
     private func stop() async {
         isStopping = true
         isServing.withLock { $0 = false }
-        scheduler.suspend()
-        scheduler.failAll(EngineError(code: .unavailable, message: "the coordinator is shutting down"))
+        router.failAll(EngineError(code: .unavailable, message: "the coordinator is shutting down"))
+        firstStages = [:]
         deliverEvents()
         for link in links.values {
             if configuration.dismissesWorkers {
@@ -124,11 +124,11 @@ public actor Coordinator {
         if gap > Self.stallMilliseconds { stoppedMilliseconds += gap }
         lastTickMilliseconds = elapsed
         perform(membership.handle(.tick, now: now))
-        scheduler.expire(now: now)
+        router.expire(now: now)
         // While a plan is being carried out, there is hope.
         if case .loading = membership.phase, outageBegan != nil { outageBegan = now }
-        if let outageBegan, now - outageBegan > Double(configuration.outageMilliseconds), !scheduler.isIdle {
-            scheduler.failAll(unavailable)
+        if let outageBegan, now - outageBegan > Double(configuration.outageMilliseconds), !router.isIdle {
+            router.failAll(unavailable)
         }
         pump()
         notePreemptions()
@@ -136,11 +136,11 @@ public actor Coordinator {
 
     /// Answers stay the same without pages to spare; the log says why they take longer.
     private func notePreemptions() {
-        let count = scheduler.preemptionCount
+        let count = router.preemptionCount
         guard count > notedPreemptionCount else { return }
         logger.info(
             "KV pages ran out, sequences are computed again later; more --memory, --kv-memory or a lower --max-running helps",
-            metadata: ["sequences": "\(count - notedPreemptionCount)", "pages": "\(scheduler.pageCount)"])
+            metadata: ["sequences": "\(count - notedPreemptionCount)", "pages": "\(router.pageCount)"])
         notedPreemptionCount = count
     }
 
@@ -181,12 +181,12 @@ public actor Coordinator {
 
     private func receive(_ message: WorkerMessage, on id: ControlStreamID, arrival: ContinuousClock.Instant) {
         var resultArrival: ContinuousClock.Instant?
-        // Only the last stage of the plan has results.
+        // Only the last stage of a replica has results.
         if case .result(let result) = message, let node = membership.node(of: id),
-            node == membership.placement?.stages.last?.node
+            node == membership.replica(of: result.epoch)?.placement.stages.last?.node
         {
             resultArrival = arrival
-            if case .fault(let problem) = scheduler.apply(result, now: now) {
+            if case .fault(let problem) = router.apply(result, now: now) {
                 logger.error("The pipeline broke its contract", metadata: ["problem": "\(problem)"])
                 perform(membership.handle(.pipelineFailed(result.epoch, reason: problem), now: now))
             }
@@ -205,27 +205,36 @@ public actor Coordinator {
                     await link.close()
                     link.drop(reason)
                 }
-            case .suspend(let reason):
-                logger.warning("Serving is interrupted", metadata: ["reason": "\(reason)"])
-                scheduler.suspend()
-                firstStage = nil
+            case .suspend(let replica, let reason):
+                logger.warning(
+                    "Serving is interrupted", metadata: ["replica": "\(replica.rawValue)", "reason": "\(reason)"])
+                router.suspend(replica)
+                firstStages[replica] = nil
+                guard firstStages.isEmpty else { break }
                 outageBegan = now
                 isServing.withLock { $0 = false }
-            case .serve(let epoch, let placement, let stage0):
-                let stages = placement.stages.map { "\($0.node): \($0.layers)" }.joined(separator: ", ")
-                logger.notice(
-                    "Serving",
-                    metadata: ["epoch": "\(epoch)", "layers": "\(stages)", "kv_pages": "\(placement.pageCount)"])
-                scheduler.replan(
-                    epoch: epoch, pageCount: placement.pageCount, stageCount: placement.stages.count,
-                    fillingStepCount: placement.fillingStepCount)
-                firstStage = links[stage0]
-                outageBegan = nil
-                isServing.withLock { $0 = true }
+            case .serve(let replica, let stage0): serve(replica, stage0)
             case .note(let text):
                 logger.info("\(text)")
             }
         }
+    }
+
+    private func serve(_ replica: Replica, _ stage0: ControlStreamID) {
+        let placement = replica.placement
+        let stages = placement.stages.map { "\($0.node): \($0.layers)" }.joined(separator: ", ")
+        logger.notice(
+            "Serving",
+            metadata: [
+                "replica": "\(replica.id.rawValue)", "epoch": "\(replica.epoch)", "layers": "\(stages)",
+                "kv_pages": "\(placement.pageCount)",
+            ])
+        router.serve(
+            replica.id, epoch: replica.epoch, pageCount: placement.pageCount, stageCount: placement.stages.count,
+            fillingStepCount: placement.fillingStepCount, tokensPerSecond: replica.tokensPerSecond)
+        firstStages[replica.id] = links[stage0]
+        outageBegan = nil
+        isServing.withLock { $0 = true }
     }
 
     // MARK: Requests
@@ -234,13 +243,13 @@ public actor Coordinator {
     ///
     /// - Parameter resultArrival: when the result came that the first of them follows.
     private func pump(resultArrival: ContinuousClock.Instant? = nil) {
-        if let firstStage {
+        if !isStopping {
             var arrival = resultArrival
-            while let step = scheduler.nextStep(now: now) {
+            while let (replica, step) = router.nextStep(now: now) {
                 let sent = arrival.map { arrival in
                     { @Sendable [turnaround, clock] in turnaround.record(arrival.duration(to: clock.now)) }
                 }
-                firstStage.send(.step(step), sent: sent)
+                firstStages[replica]?.send(.step(step), sent: sent)
                 arrival = nil
             }
         }
@@ -248,7 +257,7 @@ public actor Coordinator {
     }
 
     private func deliverEvents() {
-        for event in scheduler.takeEvents() { streams.deliver(event) }
+        for event in router.takeEvents() { streams.deliver(event) }
     }
 
     var unavailable: EngineError {
@@ -263,7 +272,7 @@ public actor Coordinator {
             throw EngineError(code: .unavailable, message: "the coordinator is shutting down")
         }
         if let outageBegan, now - outageBegan > Double(configuration.outageMilliseconds) { throw unavailable }
-        let ticket = try scheduler.submit(request, now: now, using: &generator)
+        let ticket = try router.submit(request, now: now, using: &generator)
         let (events, continuation) = AsyncThrowingStream.makeStream(of: GenerationEvent.self)
         streams.add(ticket, continuation)
         continuation.onTermination = { [weak self] termination in
@@ -277,12 +286,12 @@ public actor Coordinator {
     }
 
     private func cancel(_ ticket: RequestTicket) {
-        scheduler.cancel(ticket, now: now)
+        router.cancel(ticket, now: now)
         pump()
     }
 
     private func cancel(_ choice: Int, of ticket: RequestTicket) {
-        scheduler.cancelChoice(choice, of: ticket, now: now)
+        router.cancelChoice(choice, of: ticket, now: now)
         pump()
     }
 }

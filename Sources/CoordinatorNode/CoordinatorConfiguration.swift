@@ -19,6 +19,8 @@ public struct CoordinatorConfiguration: Sendable {
     public var kvMemoryByteCount: Int?
     /// Layers per worker in order of joining; nil lets the planner decide.
     public var split: [Int]?
+    /// Pipelines that each hold the whole model; nil lets the planner decide (see `ClusterConfiguration.replicaCount`).
+    public var replicaCount: Int?
     /// Use LongRoPE's long factors from the first token on.
     public var forcesLongRope: Bool
     public var bindHost: String
@@ -42,11 +44,15 @@ public struct CoordinatorConfiguration: Sendable {
 
     /// Contexts beyond this are only given on demand: their KV pages cost more memory than most requests need.
     public static let defaultContextLimit = 16384
+    /// Sequences that run at once in a pipeline unless somebody says otherwise.
+    public static let defaultRunningSequenceLimit = 32
 
     public init(
         modelPath: String, modelAlias: String, contextLength: Int? = nil, kvType: KVType = .f16,
-        chunkRowCount: Int = 256, pacedChunkRowCount: Int? = nil, runningSequenceLimit: Int = 32,
-        kvMemoryByteCount: Int? = nil, split: [Int]? = nil, forcesLongRope: Bool = false,
+        chunkRowCount: Int = 256, pacedChunkRowCount: Int? = nil,
+        runningSequenceLimit: Int = Self.defaultRunningSequenceLimit,
+        kvMemoryByteCount: Int? = nil, split: [Int]? = nil, replicaCount: Int? = nil,
+        forcesLongRope: Bool = false,
         bindHost: String = "127.0.0.1", bindPort: Int = 7070, minimumWorkerCount: Int = 1,
         waitingRequestLimit: Int = 256,
         requestTimeoutMilliseconds: Int? = nil, heartbeatMilliseconds: Int = 250, silenceMilliseconds: Int = 5000,
@@ -61,6 +67,7 @@ public struct CoordinatorConfiguration: Sendable {
         self.runningSequenceLimit = runningSequenceLimit
         self.kvMemoryByteCount = kvMemoryByteCount
         self.split = split
+        self.replicaCount = replicaCount
         self.forcesLongRope = forcesLongRope
         self.bindHost = bindHost
         self.bindPort = bindPort

@@ -82,6 +82,7 @@ struct ServedModel: Sendable {
             maxRowCount: configuration.chunkRowCount, vocabularyLimit: description.vocabularySize,
             numericsVersion: numericsVersion,
             minimumWorkerCount: configuration.minimumWorkerCount, layerCounts: configuration.split,
+            replicaCount: configuration.replicaCount, streamLimit: configuration.runningSequenceLimit,
             heartbeatMilliseconds: configuration.heartbeatMilliseconds,
             silenceMilliseconds: configuration.silenceMilliseconds)
     }

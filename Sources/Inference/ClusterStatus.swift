@@ -8,6 +8,8 @@ public struct WorkerStatus: Hashable, Sendable, Codable {
     public var address: String
     public var processID: Int
     public var state: State
+    /// The number of the pipeline that the worker is a stage of; nil when it is none.
+    public var replica: Int?
     /// Nil while the worker holds no layers.
     public var layers: LayerRange?
     public var threadCount: Int
@@ -29,7 +31,8 @@ public struct WorkerStatus: Hashable, Sendable, Codable {
     public var detail: String?
 
     public init(
-        id: NodeID, address: String, processID: Int, state: State, layers: LayerRange?, threadCount: Int,
+        id: NodeID, address: String, processID: Int, state: State, replica: Int? = nil, layers: LayerRange?,
+        threadCount: Int,
         memoryLimitByteCount: Int, memoryByteCount: Int, loadedFraction: Double, load: LoadProgress? = nil,
         tokensPerSecond: Double, busyFraction: Double, bubbleFraction: Double = 0, detail: String?
     ) {
@@ -37,6 +40,7 @@ public struct WorkerStatus: Hashable, Sendable, Codable {
         self.address = address
         self.processID = processID
         self.state = state
+        self.replica = replica
         self.layers = layers
         self.threadCount = threadCount
         self.memoryLimitByteCount = memoryLimitByteCount
@@ -65,7 +69,7 @@ public struct ClusterStatus: Hashable, Sendable, Codable {
     public var reason: String?
     public var epoch: Epoch
     public var model: ModelDescription
-    /// In pipeline order; those without layers at the end.
+    /// By replica and in pipeline order; those without layers at the end.
     public var workers: [WorkerStatus]
     public var runningRequestCount: Int
     public var waitingRequestCount: Int

@@ -27,6 +27,20 @@ public struct SequenceID: Hashable, Sendable, Comparable, CustomStringConvertibl
     public var description: String { "sequence \(rawValue)" }
 }
 
+/// One of the pipelines that each hold the whole model. The lowest number that is free is given to a new one.
+public struct ReplicaID: Hashable, Sendable, Comparable, CustomStringConvertible {
+    public let rawValue: Int
+
+    public init(_ rawValue: Int) {
+        precondition(rawValue >= 0, "replicas are counted from 0")
+        self.rawValue = rawValue
+    }
+
+    public static func < (left: ReplicaID, right: ReplicaID) -> Bool { left.rawValue < right.rawValue }
+
+    public var description: String { "replica \(rawValue)" }
+}
+
 /// A client's request as the gateway named it, for logs and answers.
 public struct RequestID: Hashable, Sendable, CustomStringConvertible {
     public let rawValue: String

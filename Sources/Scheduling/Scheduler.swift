@@ -57,8 +57,7 @@ public struct Scheduler: Sendable {
 
     private static let longStageCount = 8
 
-    private var nextTicket: UInt64 = 0
-    private var nextSequence: UInt64 = 0
+    private var numbering = RequestNumbering()
     /// Smoothed time that a request takes once it began, for the advice when to try again.
     private var serviceMilliseconds = 1000.0
 
@@ -83,46 +82,30 @@ public struct Scheduler: Sendable {
         _ request: GenerationRequest, now: Double, using generator: inout some RandomNumberGenerator
     ) throws(EngineError) -> RequestTicket {
         try configuration.validate(request)
-        try checkQueue(for: request.client)
-        let ticket = RequestTicket(nextTicket)
-        nextTicket += 1
-        let seed = request.seed ?? generator.next()
-        let wantsScores = request.promptLogprobCount != nil
-        let ids = (0..<request.choiceCount).map { SequenceID(nextSequence + UInt64($0)) }
-        nextSequence += UInt64(request.choiceCount)
-        for (choice, id) in ids.enumerated() {
-            sequences[id] = SequenceState(
-                id: id, ticket: ticket, choice: choice, client: request.client,
-                rank: SequenceRank(priority: request.priority, id: id), seed: seed, generated: request.generated,
-                scoresAreSent: !wantsScores)
-            waiting.insert(SequenceRank(priority: request.priority, id: id), of: request.client)
-        }
-        shares.join(request.client)
-        blockedPageVersion = nil
-        let timeout = request.timeoutMilliseconds ?? configuration.defaultTimeoutMilliseconds
-        let aheadCount = requests.count
-        requests[ticket] = RequestState(
-            ticket: ticket, request: request, sequences: ids, submittedMilliseconds: now,
-            deadlineMilliseconds: timeout.map { now + Double($0) }, unfinishedChoiceCount: request.choiceCount,
-            answerTokenCount: request.generated.count, scoresAreComplete: !wantsScores)
-        if aheadCount > 0 { events.append(.event(ticket, .queued(ahead: aheadCount))) }
-        return ticket
+        try Self.checkQueue(of: [self], for: request.client)
+        let new = numbering.take(request, configuration, now: now, using: &generator)
+        adopt(new)
+        return new.ticket
     }
 
     /// A full queue takes one request more from each client that has none in it, up to twice its length: nobody locks
-    /// others out.
-    private func checkQueue(for client: String) throws(EngineError) {
-        let limit = configuration.waitingRequestLimit
-        let waitingCount = waitingRequestCount - (running.isEmpty ? 1 : 0)
-        guard waitingCount >= limit, !requests.isEmpty else { return }
-        let isFirst = !requests.values.contains { $0.firstStepMilliseconds == nil && $0.request.client == client }
-        guard !isFirst || waitingCount >= 2 * limit else { return }
-        let roundCount = Double(waitingRequestCount + 1) / Double(configuration.runningSequenceLimit)
-        let seconds = Int((serviceMilliseconds * roundCount / 1000).rounded(.up))
+    /// others out. Several schedulers of one configuration have one queue.
+    static func checkQueue(of schedulers: [Scheduler], for client: String) throws(EngineError) {
+        // A request may wait where none runs: it begins at once, or would with the first plan.
+        let able = schedulers.contains { !$0.isSuspended } ? schedulers.filter { !$0.isSuspended } : [schedulers[0]]
+        let limit = able[0].configuration.waitingRequestLimit
+        let waitingCount = schedulers.reduce(0) { $0 + $1.waitingRequestCount }
+        let boundedCount = waitingCount - able.count { $0.running.isEmpty }
+        guard boundedCount >= limit, schedulers.contains(where: { !$0.requests.isEmpty }) else { return }
+        let isFirst = !schedulers.contains { scheduler in
+            scheduler.requests.values.contains { $0.firstStepMilliseconds == nil && $0.request.client == client }
+        }
+        guard !isFirst || boundedCount >= 2 * limit else { return }
+        let runningLimit = able[0].configuration.runningSequenceLimit * able.count
+        let milliseconds = able[0].serviceMilliseconds * Double(waitingCount + 1) / Double(runningLimit)
         throw EngineError(
-            code: .overloaded,
-            message: "\(waitingRequestCount) requests wait already, no more are taken; try again later",
-            retryAfterSeconds: min(max(seconds, 1), 60))
+            code: .overloaded, message: "\(waitingCount) requests wait already, no more are taken; try again later",
+            retryAfterSeconds: min(max(Int((milliseconds / 1000).rounded(.up)), 1), 60))
     }
 
     /// Ends a request (its client went away). Every unfinished choice reports `.finished(_, .cancelled)`.

@@ -44,6 +44,8 @@ extension Scenario {
         var random = SimulatedRandom(seed: seed, stream: 7)
         let count = scenario.workers.count
         scenario.minimumWorkerCount = Int.random(in: 1...count, using: &random)
+        var replicas = SimulatedRandom(seed: seed, stream: 10)
+        scenario.replicaCount = replicas.chance(0.4) ? 1 : replicas.chance(0.5) ? nil : 2
         scenario.heartbeatMilliseconds = 250
         scenario.silenceMilliseconds = Int.random(in: 1000...5000, using: &random)
         scenario.outageMilliseconds = random.chance(0.3) ? 3000 : 30_000

@@ -28,6 +28,8 @@ public struct Scenario: Sendable {
     public var silenceMilliseconds = 5000
     /// Workers that the first plan waits for.
     var minimumWorkerCount: Int
+    /// Pipelines that each hold the whole model; nil as many as the planner likes.
+    var replicaCount: Int? = 1
     /// Without a plan for so long, requests end with an error.
     var outageMilliseconds = 30_000.0
     var faults: [Fault] = []
@@ -59,7 +61,7 @@ public struct Scenario: Sendable {
         ClusterConfiguration(
             model: model, modelPath: "simulated", modelFingerprint: "simulated", kvType: .f16, pageCount: pageCount,
             pageLimit: pageLimit, maxRowCount: scheduling.maxRowCount, vocabularyLimit: scheduling.vocabularySize,
-            numericsVersion: 1, minimumWorkerCount: minimumWorkerCount, heartbeatMilliseconds: heartbeatMilliseconds,
-            silenceMilliseconds: silenceMilliseconds)
+            numericsVersion: 1, minimumWorkerCount: minimumWorkerCount, replicaCount: replicaCount,
+            heartbeatMilliseconds: heartbeatMilliseconds, silenceMilliseconds: silenceMilliseconds)
     }
 }

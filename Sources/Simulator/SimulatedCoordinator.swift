@@ -2,7 +2,7 @@ import Cluster
 import Inference
 import Scheduling
 
-/// The real membership and scheduler, joined as the coordinator joins them; the only place that binds to them.
+/// The real membership and router, joined as the coordinator joins them; the only place that binds to them.
 struct SimulatedCoordinator {
     /// What the coordinator does to the outside.
     enum Output {
@@ -11,19 +11,19 @@ struct SimulatedCoordinator {
     }
 
     private var membership: Membership
-    private var scheduler: Scheduler
-    private var firstStage: ControlStreamID?
+    private var router: Router
+    private var firstStages: [ReplicaID: ControlStreamID] = [:]
     private let outageMilliseconds: Double
-    /// Since when no plan stands.
+    /// Since when no replica serves.
     private var outageBegan: Double? = 0
     private(set) var planCount = 0
     private var random: SimulatedRandom
     private var outputs: [Output] = []
-    private var steps = StepWatch()
+    private var steps: [Epoch: StepWatch] = [:]
 
     init(_ scenario: Scenario) {
         membership = Membership(configuration: scenario.clusterConfiguration, term: 1)
-        scheduler = Scheduler(configuration: scenario.scheduling)
+        router = Router(configuration: scenario.scheduling)
         random = SimulatedRandom(seed: scenario.seed, stream: 2)
         outageMilliseconds = scenario.outageMilliseconds
     }
@@ -34,26 +34,28 @@ struct SimulatedCoordinator {
         return outputs
     }
 
-    mutating func takeEvents() -> [SchedulerEvent] { scheduler.takeEvents() }
+    mutating func takeEvents() -> [SchedulerEvent] { router.takeEvents() }
 
-    var placement: Placement? { membership.placement }
-    var epoch: Epoch { membership.epoch }
-    var isServing: Bool { firstStage != nil }
+    /// Of the first replica.
+    var placement: Placement? { membership.replicas.first?.placement }
+    /// Whether a replica is loaded or served in the epoch.
+    func stands(_ epoch: Epoch) -> Bool { membership.replica(of: epoch) != nil }
+    var isServing: Bool { !firstStages.isEmpty }
     /// Why nothing is served.
     var reason: String {
         if case .waiting(let reason) = membership.phase { return reason }
         return isServing ? "a plan is served" : "the workers are loading"
     }
-    var preemptionCount: Int { scheduler.preemptionCount }
+    var preemptionCount: Int { router.preemptionCount }
 
     // MARK: What happens
 
     mutating func receive(_ message: WorkerMessage, on stream: ControlStreamID, now: Double) throws(Breach) {
         if case .result(let result) = message, let node = membership.node(of: stream),
-            node == membership.placement?.stages.last?.node
+            node == membership.replica(of: result.epoch)?.placement.stages.last?.node
         {
-            switch scheduler.apply(result, now: now) {
-            case .applied: steps.answered()
+            switch router.apply(result, now: now) {
+            case .applied: steps[result.epoch]?.answered()
             case .stale: break
             case .fault(let problem):
                 perform(
@@ -72,10 +74,10 @@ struct SimulatedCoordinator {
 
     mutating func tick(now: Double) throws(Breach) {
         perform(membership.handle(.tick, now: now), now: now)
-        scheduler.expire(now: now)
+        router.expire(now: now)
         // While a plan is being carried out, there is hope.
         if case .loading = membership.phase, outageBegan != nil { outageBegan = now }
-        if isOutage(now: now), !scheduler.isIdle { scheduler.failAll(unavailable) }
+        if isOutage(now: now), !router.isIdle { router.failAll(unavailable) }
         try pump(now: now)
     }
 
@@ -85,21 +87,21 @@ struct SimulatedCoordinator {
         if isOutage(now: now) { return .failure(unavailable) }
         let ticket: RequestTicket
         do throws(EngineError) {
-            ticket = try scheduler.submit(request, now: now, using: &random)
+            ticket = try router.submit(request, now: now, using: &random)
         } catch {
             return .failure(error)
         }
-        let limit = scheduler.configuration.waitingRequestLimit
-        // One more than may wait is taken while nothing runs.
-        guard scheduler.waitingRequestCount <= limit + 1 else {
-            throw Breach("\(scheduler.waitingRequestCount) requests wait, more than the limit of \(limit)")
+        let limit = router.configuration.waitingRequestLimit
+        // One more than may wait is taken for each replica in which nothing runs.
+        guard router.waitingRequestCount <= limit + max(1, firstStages.count) else {
+            throw Breach("\(router.waitingRequestCount) requests wait, more than the limit of \(limit)")
         }
         try pump(now: now)
         return .success(ticket)
     }
 
     mutating func cancel(_ ticket: RequestTicket, now: Double) throws(Breach) {
-        scheduler.cancel(ticket, now: now)
+        router.cancel(ticket, now: now)
         try pump(now: now)
     }
 
@@ -118,17 +120,20 @@ struct SimulatedCoordinator {
             switch directive {
             case .send(let stream, let message): outputs.append(.send(stream, message))
             case .close(let stream, _): outputs.append(.close(stream))
-            case .suspend:
-                scheduler.suspend()
-                firstStage = nil
-                outageBegan = now
-            case .serve(let epoch, let placement, let stage0):
-                scheduler.replan(
-                    epoch: epoch, pageCount: placement.pageCount, stageCount: placement.stages.count,
-                    fillingStepCount: placement.fillingStepCount)
-                steps = StepWatch(
-                    stageCount: placement.stages.count, runningLimit: scheduler.configuration.runningSequenceLimit)
-                firstStage = stage0
+            case .suspend(let replica, _):
+                router.suspend(replica)
+                firstStages[replica] = nil
+                if firstStages.isEmpty { outageBegan = now }
+            case .serve(let replica, let stage0):
+                let placement = replica.placement
+                router.serve(
+                    replica.id, epoch: replica.epoch, pageCount: placement.pageCount,
+                    stageCount: placement.stages.count, fillingStepCount: placement.fillingStepCount,
+                    tokensPerSecond: replica.tokensPerSecond)
+                steps = steps.filter { membership.replica(of: $0.key) != nil }
+                steps[replica.epoch] = StepWatch(
+                    stageCount: placement.stages.count, runningLimit: router.configuration.runningSequenceLimit)
+                firstStages[replica.id] = stage0
                 outageBegan = nil
                 planCount += 1
             case .note: break
@@ -137,9 +142,11 @@ struct SimulatedCoordinator {
     }
 
     private mutating func pump(now: Double) throws(Breach) {
-        guard let firstStage else { return }
-        while let step = scheduler.nextStep(now: now) {
-            try steps.sent(step)
+        while let (replica, step) = router.nextStep(now: now) {
+            guard let firstStage = firstStages[replica] else {
+                throw Breach("a step for \(replica), which does not serve")
+            }
+            try steps[step.epoch]?.sent(step)
             outputs.append(.send(firstStage, .step(step)))
         }
     }
@@ -148,11 +155,11 @@ struct SimulatedCoordinator {
 
     /// Nothing waits, runs or is to be retired; then no page is in use.
     func checkIdle() throws(Breach) {
-        guard scheduler.isIdle else { throw Breach("all requests ended, but the scheduler is not idle") }
-        guard scheduler.freePageCount == scheduler.pageCount else {
-            throw Breach("\(scheduler.pageCount - scheduler.freePageCount) pages are in use although nothing runs")
+        guard router.isIdle else { throw Breach("all requests ended, but the scheduler is not idle") }
+        guard router.freePageCount == router.pageCount else {
+            throw Breach("\(router.pageCount - router.freePageCount) pages are in use although nothing runs")
         }
     }
 
-    var isIdle: Bool { scheduler.isIdle }
+    var isIdle: Bool { router.isIdle }
 }

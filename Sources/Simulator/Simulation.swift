@@ -227,7 +227,7 @@ public struct Simulation {
         try coordinator.checkIdle()
         for worker in workers {
             // Stages of earlier plans are forgotten as a whole.
-            guard let stage = worker.stage, stage.assignment.epoch == coordinator.epoch, stage.sequenceCount > 0 else {
+            guard let stage = worker.stage, coordinator.stands(stage.assignment.epoch), stage.sequenceCount > 0 else {
                 continue
             }
             throw Breach("\(worker.capacity.node) remembers \(stage.sequenceCount) sequences although all have ended")

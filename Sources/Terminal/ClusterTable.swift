@@ -9,14 +9,16 @@ extension ClusterStatus {
     /// - Parameter columns: the width that there is: columns that do not fit are left out. Nil for any.
     public func table(columns: Int? = nil) -> String {
         var table = Table([
-            ("WORKER", .left), ("ADDRESS", .left), ("PID", .right), ("STATE", .left), ("LAYERS", .left),
-            ("THREADS", .right), ("MEMORY", .right), ("LIMIT", .right), ("TOKENS/S", .right), ("BUSY", .right),
+            ("WORKER", .left), ("ADDRESS", .left), ("PID", .right), ("STATE", .left), ("REPLICA", .right),
+            ("LAYERS", .left), ("THREADS", .right), ("MEMORY", .right), ("LIMIT", .right), ("TOKENS/S", .right),
+            ("BUSY", .right),
             ("BUBBLES", .right),
         ])
         for worker in workers {
             table.add([
                 worker.id.rawValue, worker.address, String(worker.processID), worker.stateText,
-                worker.layers.map { "\($0) (\($0.count))" } ?? "none", String(worker.threadCount),
+                worker.replica.map { "\($0)" } ?? "-", worker.layers.map { "\($0) (\($0.count))" } ?? "none",
+                String(worker.threadCount),
                 ByteCount.text(worker.memoryByteCount), ByteCount.text(worker.memoryLimitByteCount),
                 Number.text(worker.tokensPerSecond, fractionDigits: 1),
                 Number.text(worker.busyFraction * 100, fractionDigits: 1) + "%",

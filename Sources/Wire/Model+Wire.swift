@@ -98,7 +98,9 @@ extension WorkerStatus {
             address: try unsafe WireReader.string(
                 message.address, "WorkerStatus.address", limit: 2 * WireLimits.nameByteCount),
             processID: try WireReader.count(unsafe message.process_id, "WorkerStatus.process_id"),
-            state: try unsafe State(wire: message.state), layers: layers,
+            state: try unsafe State(wire: message.state),
+            replica: try unsafe WireReader.count(message.replica, 0...WireLimits.workerCount, "WorkerStatus.replica"),
+            layers: layers,
             threadCount: try WireReader.count(unsafe message.thread_count, "WorkerStatus.thread_count"),
             memoryLimitByteCount: try WireReader.count(
                 unsafe message.memory_limit_byte_count, "WorkerStatus.memory_limit_byte_count"),
@@ -180,6 +182,7 @@ extension WireArena {
         unsafe message.pointee.address = unsafe string(worker.address)
         unsafe message.pointee.process_id = UInt64(clamping: worker.processID)
         unsafe message.pointee.state = worker.state.wire
+        unsafe message.pointee.replica = unsafe count(worker.replica)
         unsafe message.pointee.layers = unsafe layers(worker.layers)
         unsafe message.pointee.thread_count = UInt32(clamping: worker.threadCount)
         unsafe message.pointee.memory_limit_byte_count = UInt64(clamping: worker.memoryLimitByteCount)

@@ -9,7 +9,7 @@ import Testing
         var membership: Membership
         var now = 0.0
 
-        init(workers: Int, layers: Int = 6, split: [Int]? = nil, term: UInt64 = 3) {
+        init(workers: Int, layers: Int = 6, split: [Int]? = nil, replicas: Int? = nil, term: UInt64 = 3) {
             let model = ModelFootprint(
                 layerByteCounts: Array(repeating: 1000, count: layers), embeddingByteCount: 0, headByteCount: 0,
                 kvBytesPerPagePerLayer: 10)
@@ -17,7 +17,7 @@ import Testing
                 configuration: ClusterConfiguration(
                     model: model, modelPath: "/models/m.gguf", modelFingerprint: "f", kvType: .f16, pageCount: 4,
                     maxRowCount: 64, vocabularyLimit: 100, numericsVersion: 1, minimumWorkerCount: workers,
-                    layerCounts: split, heartbeatMilliseconds: 100, silenceMilliseconds: 1000),
+                    layerCounts: split, replicaCount: replicas, heartbeatMilliseconds: 100, silenceMilliseconds: 1000),
                 term: term)
         }
 
@@ -56,7 +56,7 @@ import Testing
     }
 
     private func serves(_ directives: [ClusterDirective]) -> (Epoch, ControlStreamID)? {
-        for case .serve(let epoch, _, let stage0) in directives { return (epoch, stage0) }
+        for case .serve(let replica, let stage0) in directives { return (replica.epoch, stage0) }
         return nil
     }
 
@@ -153,7 +153,7 @@ import Testing
     }
 
     @Test func `a late worker is a spare and takes part in the next plan`() throws {
-        var table = Table(workers: 1)
+        var table = Table(workers: 1, replicas: 1)
         _ = table.hello(1)
         _ = table.ready(1)
         let late = table.hello(2)

@@ -68,6 +68,22 @@ import Testing
         #expect(try await plan(small, medium + ["--ctx-size", "4096", "--kv-type", "q8_0"]).status == 0)
     }
 
+    @Test func `whole pipelines side by side are shown where they pay`() async throws {
+        let rich = #"{"workers": [{"name": "w", "memory": "24GiB", "read_gb_per_s": 20, "count": 3}]}"#
+        let json = try await plan(rich, medium + ["--json"])
+        let replicas = try #require(try json.json()["replicas"] as? [String: Any])
+        let pipelines = try #require(replicas["pipelines"] as? [[String: Any]])
+        #expect(pipelines.map { ($0["stages"] as? [Any])?.count } == [1, 1, 1])
+        let several = try #require(replicas["tokensPerSecond"] as? Double)
+        #expect(several > replicas["onePipelineTokensPerSecond"] as? Double ?? .infinity)
+        let text = try await plan(rich, medium)
+        #expect(text.output.contains("3 whole pipelines side by side") && text.output.contains("--replicas 1"))
+        // Three machines of 5 GiB hold the model together and no other way.
+        let poor = #"{"workers": [{"name": "w", "memory": "5GiB", "read_gb_per_s": 20, "count": 3}]}"#
+        let one = try await plan(poor, medium + ["--ctx-size", "1024"])
+        #expect(one.status == 0 && !one.output.contains("side by side"), "\(one.output)")
+    }
+
     @Test func `more workers than layers are spares`() async throws {
         let outcome = try await plan(
             #"{"workers": [{"name": "w", "memory": "1GiB", "read_gb_per_s": 1, "count": 1024}]}"#,

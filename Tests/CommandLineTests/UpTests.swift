@@ -67,6 +67,20 @@ import Testing
         try await waitUntil("the workers end", seconds: 10) { ready.workers.allSatisfy { !isAlive($0.pid) } }
     }
 
+    @Test func `pipelines side by side are started and shown when they are asked for`() async throws {
+        let (running, ready) = try await start(["--replicas", "2"])
+        defer { running.cleanUp() }
+        #expect(ready.workers.isEmpty == false)
+        try await waitUntil("both pipelines serve") {
+            let status = try await Program.run(["status", "--url", ready.url, "--json"]).json()
+            let workers = status["workers"] as? [[String: Any]] ?? []
+            return workers.compactMap { $0["replica"] as? Int } == [0, 1]
+                && workers.allSatisfy { $0["state"] as? String == "ready" }
+        }
+        let table = try await Program.run(["status", "--url", ready.url])
+        #expect(table.output.contains("REPLICA"), "\(table.output)")
+    }
+
     @Test func `the workers end with a coordinator that is killed`() async throws {
         let (running, ready) = try await start()
         defer { running.cleanUp() }

@@ -88,12 +88,13 @@ import Testing
         cluster.workerCount = 3
         let request = request("long", maxTokens: 300)
         let undisturbed = try await cluster.run { try await $0.answer(request) }
-        let disturbed = try await cluster.run { coordinator, workers in
+        let disturbed = try await cluster.runElastic { running in
+            let coordinator = running.coordinator
             var ids: [Int32] = []
             for try await event in try await coordinator.generate(request).events {
                 guard case .token(_, let token) = event else { continue }
                 ids.append(token.token)
-                if ids.count == 20 { workers[1].cancel() }
+                if ids.count == 20 { running.kill(1) }
             }
             let status = try await coordinator.status()
             #expect(status.workers.filter { $0.layers != nil }.count == 2)

@@ -20,7 +20,7 @@ import Testing
                 #expect(outcome.usage?.cachedTokenCount == 0)
                 outcomes.append(outcome)
             }
-            #expect(await coordinator.scheduler.epoch?.plan == 1, "nothing failed on the way")
+            #expect(await coordinator.router.schedulers[0].epoch?.plan == 1, "nothing failed on the way")
             return outcomes
         }
     }
@@ -49,8 +49,8 @@ import Testing
                 return outcomes
             }
             // Cancellations arrive in their own time.
-            while await !coordinator.scheduler.isIdle { try await Task.sleep(for: .milliseconds(5)) }
-            let scheduler = await coordinator.scheduler
+            while await !coordinator.router.isIdle { try await Task.sleep(for: .milliseconds(5)) }
+            let scheduler = await coordinator.router.schedulers[0]
             #expect(scheduler.pageCount == pageCount)
             #expect(scheduler.freePageCount == pageCount, "no page is lost")
             #expect(scheduler.epoch?.plan == 1, "nothing failed on the way")

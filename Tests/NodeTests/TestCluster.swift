@@ -2,6 +2,7 @@ import CoordinatorNode
 import Foundation
 import Inference
 import Logging
+import Synchronization
 import Transport
 import WorkerNode
 
@@ -12,6 +13,8 @@ struct TestCluster {
     var threadCount = 1
     var chunkRowCount = 256
     var split: [Int]?
+    /// One pipeline of all workers, unless a test is about several.
+    var replicaCount: Int? = 1
     var kvType = KVType.f16
     var contextLength: Int?
     var memoryByteCount = 1 << 30
@@ -24,50 +27,74 @@ struct TestCluster {
         let description: String
     }
 
-    /// Starts the cluster, waits until it serves, runs `body` and stops everything.
-    func run<Result: Sendable>(_ body: @Sendable (Coordinator) async throws -> Result) async throws -> Result {
-        try await run { coordinator, _ in try await body(coordinator) }
+    /// A cluster that runs, to which workers come and from which they go.
+    final class Running: Sendable {
+        let coordinator: Coordinator
+        private let worker: @Sendable (Int) -> Worker
+        private let tasks = Mutex<[Int: Task<Void, any Error>]>([:])
+
+        fileprivate init(_ coordinator: Coordinator, worker: @escaping @Sendable (Int) -> Worker) {
+            self.coordinator = coordinator
+            self.worker = worker
+        }
+
+        func start(_ index: Int) {
+            let worker = worker(index)
+            tasks.withLock { $0[index] = Task { try await worker.run() } }
+        }
+
+        /// Ends a worker without a word to the coordinator.
+        func kill(_ index: Int) { tasks.withLock { $0[index] }?.cancel() }
+
+        fileprivate func stopAll() async {
+            let tasks = tasks.withLock { Array($0.values) }
+            for task in tasks { task.cancel() }
+            for task in tasks { _ = await task.result }
+        }
     }
 
-    /// The same; `body` also gets the workers' tasks, to end some of them.
-    func run<Result: Sendable>(
-        _ body: @Sendable (Coordinator, [Task<Void, any Error>]) async throws -> Result
-    ) async throws -> Result {
+    /// Starts the cluster, waits until it serves, runs `body` and stops everything.
+    func run<Result: Sendable>(_ body: @Sendable (Coordinator) async throws -> Result) async throws -> Result {
+        try await runElastic { try await body($0.coordinator) }
+    }
+
+    /// The same; `body` can start and end workers.
+    func runElastic<Result: Sendable>(_ body: @Sendable (Running) async throws -> Result) async throws -> Result {
         var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         logger.logLevel = .critical
-        let transport = LocalTransport()
+        let (transport, quiet) = (LocalTransport(), logger)
         let coordinator = try Coordinator(
             configuration: CoordinatorConfiguration(
                 modelPath: modelPath, modelAlias: "test", contextLength: contextLength, kvType: kvType,
                 chunkRowCount: chunkRowCount, runningSequenceLimit: runningSequenceLimit,
-                kvMemoryByteCount: kvMemoryByteCount, split: split, bindHost: "coordinator", bindPort: 1,
+                kvMemoryByteCount: kvMemoryByteCount, split: split, replicaCount: replicaCount,
+                bindHost: "coordinator", bindPort: 1,
                 minimumWorkerCount: workerCount, waitingRequestLimit: waitingRequestLimit,
                 heartbeatMilliseconds: heartbeatMilliseconds,
                 silenceMilliseconds: 30000),
             transport: transport, logger: logger)
         _ = try await coordinator.start()
         let serving = Task { try await coordinator.run() }
-        let workers = (0..<workerCount).map { index in
-            let worker = worker(index, transport: transport, logger: logger)
-            return Task { try await worker.run() }
-        }
+        let running = Running(coordinator) { worker($0, transport: transport, logger: quiet) }
+        for index in 0..<workerCount { running.start(index) }
         do {
             try await waitUntilReady(coordinator)
-            let result = try await body(coordinator, workers)
-            await stop(serving, workers)
+            let result = try await body(running)
+            await stop(serving, running)
             return result
         } catch {
-            await stop(serving, workers)
+            await stop(serving, running)
             throw error
         }
     }
 
-    private func stop(_ serving: Task<Void, any Error>, _ workers: [Task<Void, any Error>]) async {
-        for task in workers + [serving] { task.cancel() }
-        for task in workers + [serving] { _ = await task.result }
+    private func stop(_ serving: Task<Void, any Error>, _ running: Running) async {
+        serving.cancel()
+        await running.stopAll()
+        _ = await serving.result
     }
 
-    func worker(_ index: Int, transport: any RPCTransport, logger: Logger) -> Worker {
+    private func worker(_ index: Int, transport: any RPCTransport, logger: Logger) -> Worker {
         Worker(
             configuration: WorkerConfiguration(
                 coordinatorHost: "coordinator", coordinatorPort: 1, bindHost: "worker-\(index)", bindPort: 1,

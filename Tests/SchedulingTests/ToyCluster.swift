@@ -6,15 +6,7 @@ import Testing
 
 /// A scheduler with a toy pipeline behind it, and what every request got.
 struct ToyCluster {
-    struct Outcome {
-        var tokens: [Int: [ScoredToken]] = [:]
-        var finished: [Int: FinishReason] = [:]
-        var scores: [ScoredToken]?
-        var usage: GenerationUsage?
-        var error: EngineError?
-        /// Events that break the promised order.
-        var problems: [String] = []
-    }
+    typealias Outcome = ToyOutcome
 
     var scheduler: Scheduler
     var pipeline: ToyPipeline
@@ -146,26 +138,7 @@ struct ToyCluster {
     }
 
     mutating func record(_ event: SchedulerEvent) {
-        var outcome = outcomes[event.ticket] ?? Outcome()
-        if outcome.usage != nil || outcome.error != nil { outcome.problems.append("\(event) after the end") }
-        switch event {
-        case .failed(_, let error): outcome.error = error
-        case .event(_, .token(let choice, let token)):
-            if outcome.finished[choice] != nil { outcome.problems.append("a token after the end of choice \(choice)") }
-            if requests[event.ticket]?.promptLogprobCount != nil && outcome.scores == nil {
-                outcome.problems.append("a token before the scores")
-            }
-            outcome.tokens[choice, default: []].append(token)
-        case .event(_, .finished(let choice, let reason)):
-            if outcome.finished[choice] != nil { outcome.problems.append("choice \(choice) ended twice") }
-            outcome.finished[choice] = reason
-        case .event(_, .promptLogprobs(let scores)):
-            if outcome.scores != nil { outcome.problems.append("scores came twice") }
-            outcome.scores = scores
-        case .event(_, .completed(let usage)): outcome.usage = usage
-        case .event(_, .queued), .event(_, .prefilled): break
-        }
-        outcomes[event.ticket] = outcome
+        outcomes[event.ticket, default: Outcome()].record(event, of: requests[event.ticket])
     }
 
     /// Holds a request's outcome against plain generation.
@@ -174,31 +147,6 @@ struct ToyCluster {
             Issue.record("\(ticket) is unknown", sourceLocation: sourceLocation)
             return
         }
-        let configuration = scheduler.configuration
-        #expect(outcome.problems == [], "seed \(seed)", sourceLocation: sourceLocation)
-        #expect(outcome.error == nil, "seed \(seed)", sourceLocation: sourceLocation)
-        #expect(outcome.usage != nil, "seed \(seed)", sourceLocation: sourceLocation)
-        for choice in 0..<request.choiceCount {
-            let expected = ToyModel.answer(
-                request, choice: choice, seed: request.seed ?? 0, regime: configuration.regime(length:),
-                contextLength: configuration.contextLength)
-            let tokens = outcome.tokens[choice] ?? []
-            if outcome.finished[choice] == .cancelled {
-                #expect(
-                    tokens == Array(expected.tokens.prefix(tokens.count)), "seed \(seed)",
-                    sourceLocation: sourceLocation)
-            } else {
-                #expect(tokens == expected.tokens, "seed \(seed)", sourceLocation: sourceLocation)
-                #expect(outcome.finished[choice] == expected.reason, "seed \(seed)", sourceLocation: sourceLocation)
-            }
-        }
-        if let scores = outcome.scores {
-            let expected = ToyModel.scores(request, regime: configuration.regime(length:))
-            #expect(scores == expected, "seed \(seed)", sourceLocation: sourceLocation)
-        } else if request.promptLogprobCount != nil {
-            #expect(
-                outcome.finished.values.contains(.cancelled) || !request.generated.isEmpty, "seed \(seed): no scores",
-                sourceLocation: sourceLocation)
-        }
+        outcome.check(request, scheduler.configuration, seed: seed, sourceLocation: sourceLocation)
     }
 }

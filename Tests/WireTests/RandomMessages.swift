@@ -170,7 +170,8 @@ struct RandomMessages {
                 WorkerStatus(
                     id: NodeID(random.text()), address: random.text(), processID: random.number(1 << 40),
                     state: [.joined, .loading, .ready, .failed, .lost].randomElement(using: &random.random) ?? .lost,
-                    layers: random.optional { $0.layers() }, threadCount: random.number(999),
+                    replica: random.optional { $0.number(1000) }, layers: random.optional { $0.layers() },
+                    threadCount: random.number(999),
                     memoryLimitByteCount: random.number(1 << 50), memoryByteCount: random.number(1 << 50),
                     loadedFraction: random.double(), load: random.optional { $0.load() },
                     tokensPerSecond: random.double(), busyFraction: random.double(),

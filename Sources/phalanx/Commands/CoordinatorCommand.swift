@@ -11,6 +11,12 @@ struct CoordinatorCommand: AsyncParsableCommand {
         commandName: "coordinator",
         abstract: "Splits a model over workers that join, and serves it through a gateway.",
         discussion: """
+            The first --workers workers are planned with together: as one pipeline, or as several that each hold the whole \
+            model where these are forecast to give more tokens per second; workers of one machine stay together. Workers that \
+            join later serve beside as further pipelines as soon as they can hold the model, without a pause for the \
+            requests that run; until then they are spares. When a worker is lost, the requests of its pipeline go on in the \
+            others. --replicas 1 makes one pipeline and leaves later workers as spares; --replicas N makes N.
+
             The gateway runs in the same process unless --no-gateway is given. Workers on other machines need --bind with \
             an address that they can reach, and --insecure until nodes can authenticate.
             """)
@@ -24,7 +30,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
     @Option(help: "The port to listen on for workers and gateways; 0 picks a free one.")
     var port = 7070
 
-    @Option(name: .shortAndLong, help: "Workers to wait for before the first split.")
+    @Option(name: .shortAndLong, help: "Workers to wait for before the first plan.")
     var workers = 1
 
     @Option(help: "The address of the OpenAI API.")
@@ -62,10 +68,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
             configuration: configuration, transport: TCPTransport(logger: logs.logger("phalanx.transport")),
             logger: logs.logger("phalanx.coordinator"))
         let layerCount = await coordinator.layerCount
-        guard workers <= layerCount else {
-            throw CommandError(
-                "--workers \(workers) is more than the model's \(layerCount) layers; use at most \(layerCount)")
-        }
+        try model.checkWorkers(workers, layerCount: layerCount)
         let address = "\(bind):\(try await coordinator.start())"
         note("Workers join with: phalanx worker --join \(address)")
         var services: [any Service] = [TaskService { try await coordinator.run() }]

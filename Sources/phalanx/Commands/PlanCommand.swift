@@ -29,8 +29,10 @@ struct PlanCommand: ParsableCommand {
               phalanx plan --model phi-3-medium-Q4_K_M.gguf --workers cluster.json --streams 16
               phalanx plan --shape phi-3-medium --type Q4_K_M --workers cluster.json
 
-            The split is the one that a cluster of these workers would choose, which uses all of them; whether fewer would \
-            be faster is said below it. The predictions are formulas; phalanx simulate plays requests through such a cluster.
+            The split is the one of a single pipeline, which uses all workers; whether fewer would be faster is said below \
+            it. Where whole pipelines side by side give more tokens per second to many streams, they are shown, too: that is \
+            what a cluster builds unless --replicas says otherwise, where workers of one machine stay together. The \
+            predictions are formulas; phalanx simulate plays requests through such a cluster.
             """)
 
     @OptionGroup var cluster: PlannedClusterOptions

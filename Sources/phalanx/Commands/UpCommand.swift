@@ -12,7 +12,8 @@ struct UpCommand: AsyncParsableCommand {
         abstract: "Runs a whole cluster on this machine: coordinator, gateway and worker processes.",
         discussion: """
             The workers are child processes and end with this one, however it ends. Everything listens on loopback, unless \
-            --host says otherwise for the OpenAI API.
+            --host says otherwise for the OpenAI API. All workers together are one pipeline, or --replicas pipelines that \
+            each hold the whole model.
             """)
 
     @OptionGroup var model: ModelOptions
@@ -39,6 +40,9 @@ struct UpCommand: AsyncParsableCommand {
 
     mutating func validate() throws {
         guard workers >= 1 else { throw ValidationError("--workers must be at least 1.") }
+        if let replicas = model.replicas, replicas > workers {
+            throw ValidationError("--replicas \(replicas) needs as many workers, --workers says \(workers).")
+        }
         guard (0...65535).contains(port), (0...65535).contains(coordinatorPort) else {
             throw ValidationError("Ports must be between 0 and 65535.")
         }
@@ -69,7 +73,7 @@ struct UpCommand: AsyncParsableCommand {
             let status = try await cluster.coordinator.status()
             note(
                 "Serving \(status.model.id) at \(url)/v1 over \(workers) worker\(workers == 1 ? "" : "s") (Ctrl-C stops). "
-                    + "Spare workers join at 127.0.0.1:\(cluster.coordinatorPort).")
+                    + "Further workers join at 127.0.0.1:\(cluster.coordinatorPort).")
             let file = ReadyFile(url: url, coordinator: "127.0.0.1:\(cluster.coordinatorPort)", status: status)
             if let readyFile { try file.write(to: readyFile) }
             try await Serving.untilCancelled()

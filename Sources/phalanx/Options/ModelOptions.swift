@@ -43,8 +43,8 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "The most prompt tokens per step while other requests decode (default: a quarter of --chunk-size).")
     var pacedChunkSize: Int?
 
-    @Option(help: "Requests (choices, with n > 1) that are computed at the same time.")
-    var maxRunning: Int = 32
+    @Option(help: "Requests (choices, with n > 1) that a pipeline computes at the same time.")
+    var maxRunning = CoordinatorConfiguration.defaultRunningSequenceLimit
 
     @Option(help: "Requests that may wait; beyond it a client that has one waiting gets 429 with Retry-After.")
     var maxQueue: Int = 256
@@ -56,8 +56,16 @@ struct ModelOptions: ParsableArguments {
             """)
     var kvMemory: ByteCountArgument?
 
-    @Option(help: "Layers per worker, such as 3,1,2 (default: by memory and speed).")
+    @Option(help: "Layers per worker of a pipeline, such as 3,1,2 (default: by memory and speed).")
     var split: IntegerListArgument?
+
+    @Option(
+        help: """
+            Pipelines that each hold the whole model and share the requests (default: as many as are forecast to give \
+            more tokens per second, where workers of one machine stay together; later workers form further ones as soon as \
+            they can hold the model). 1 forbids more than one; other workers are spares.
+            """)
+    var replicas: Int?
 
     @Option(help: "LongRoPE factors: auto chooses per sequence as the reference does, long uses the long ones always.")
     var rope: RopeChoice = .auto
@@ -75,15 +83,28 @@ struct ModelOptions: ParsableArguments {
         if let split, split.values.isEmpty || split.values.contains(where: { $0 < 1 }) {
             throw ValidationError("--split takes the number of layers of each worker, such as 3,1,2.")
         }
+        if let replicas, !(1...1024).contains(replicas) {
+            throw ValidationError("--replicas must be between 1 and 1024.")
+        }
         if let modelAlias, modelAlias.isEmpty { throw ValidationError("--model-alias must not be empty.") }
     }
 
-    /// Throws unless an explicit split has a part for each worker.
+    /// Throws unless an explicit split has a part for each worker, of every pipeline.
     func checkSplit(workerCount: Int) throws {
-        guard let split, split.values.count != workerCount else { return }
+        guard let split, split.values.count * (replicas ?? 1) != workerCount else { return }
+        let pipelines = replicas.map { $0 == 1 ? "" : " in each of \($0) pipelines" } ?? ""
         throw ValidationError(
-            "--split \(split.values.map(String.init).joined(separator: ",")) is for \(split.values.count) workers, but "
-                + "--workers says \(workerCount).")
+            "--split \(split.values.map(String.init).joined(separator: ",")) is for \(split.values.count) workers"
+                + "\(pipelines), but --workers says \(workerCount).")
+    }
+
+    /// Throws when there are more workers than layers for them.
+    func checkWorkers(_ workerCount: Int, layerCount: Int) throws {
+        let most = layerCount * (replicas ?? 1)
+        guard workerCount > most else { return }
+        throw CommandError(
+            "--workers \(workerCount) is more than the model's \(layerCount) layers"
+                + "\((replicas ?? 1) > 1 ? " in \(replicas ?? 1) pipelines" : ""); use at most \(most)")
     }
 
     func coordinatorConfiguration(host: String, port: Int, workerCount: Int) throws -> CoordinatorConfiguration {
@@ -91,7 +112,8 @@ struct ModelOptions: ParsableArguments {
             modelPath: try DemoModel.resolve(model), modelAlias: modelAlias ?? DemoModel.alias(for: model),
             contextLength: ctxSize, kvType: kvType.type, chunkRowCount: chunkSize,
             pacedChunkRowCount: pacedChunkSize, runningSequenceLimit: maxRunning,
-            kvMemoryByteCount: kvMemory?.byteCount, split: split?.values, forcesLongRope: rope == .long,
-            bindHost: host, bindPort: port, minimumWorkerCount: workerCount, waitingRequestLimit: maxQueue)
+            kvMemoryByteCount: kvMemory?.byteCount, split: split?.values, replicaCount: replicas,
+            forcesLongRope: rope == .long, bindHost: host, bindPort: port, minimumWorkerCount: workerCount,
+            waitingRequestLimit: maxQueue)
     }
 }

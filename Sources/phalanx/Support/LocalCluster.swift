@@ -26,10 +26,7 @@ final class LocalCluster: Sendable {
         let coordinator = try Coordinator(
             configuration: configuration, transport: transport, logger: logs.logger("phalanx.coordinator"))
         let layerCount = await coordinator.layerCount
-        guard workerCount <= layerCount else {
-            throw CommandError(
-                "--workers \(workerCount) is more than the model's \(layerCount) layers; use at most \(layerCount)")
-        }
+        try model.checkWorkers(workerCount, layerCount: layerCount)
         let port = try await coordinator.start()
         self.coordinator = coordinator
         self.coordinatorPort = port

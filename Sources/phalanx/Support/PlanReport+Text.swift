@@ -23,6 +23,7 @@ extension PlanReport {
         }
         lines.append(fewer.reason)
         if let fewerForMany { lines.append(fewerForMany.reason) }
+        if let replicas { lines += text(replicas) }
         lines += notes.map { "note: \($0)" }
         return lines.joined(separator: "\n")
     }
@@ -41,6 +42,23 @@ extension PlanReport {
             ])
         }
         return table
+    }
+
+    private func text(_ replicas: Replicas) -> [String] {
+        let shown = replicas.pipelines.prefix(8).map { pipeline in
+            let stages = pipeline.stages.prefix(6).map { "\($0.worker) \($0.layers)" }.joined(separator: ", ")
+            let more = pipeline.stages.count > 6 ? " and \(pipeline.stages.count - 6) more" : ""
+            let speed = Number.text(pipeline.singleStreamTokensPerSecond, fractionDigits: 1)
+            return "  \(stages)\(more): \(speed) tokens/s for 1 stream"
+        }
+        let left = replicas.pipelines.count - shown.count
+        let many = Number.text(replicas.tokensPerSecond, fractionDigits: 1)
+        let one = Number.text(replicas.onePipelineTokensPerSecond, fractionDigits: 1)
+        return [
+            "\(replicas.pipelines.count) whole pipelines side by side would do about \(many) tokens/s with up to "
+                + "\(replicas.streamLimit) streams in each, one pipeline about \(one); a cluster of these machines builds "
+                + "them unless it is given --replicas 1:"
+        ] + shown + (left > 0 ? ["  and \(left) more"] : [])
     }
 
     private func line(_ what: String, _ prediction: Prediction) -> String {

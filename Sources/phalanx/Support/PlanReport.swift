@@ -1,4 +1,5 @@
 import Cluster
+import CoordinatorNode
 import Inference
 import Terminal
 
@@ -46,6 +47,22 @@ struct PlanReport: Encodable {
         let reason: String
     }
 
+    /// Whole pipelines side by side.
+    struct Replicas: Encodable {
+        struct Pipeline: Encodable {
+            let stages: [Stage]
+            let singleStreamTokensPerSecond: Double
+        }
+
+        let pipelines: [Pipeline]
+        /// Streams that run at once in each.
+        let streamLimit: Int
+        /// With so many streams in each, or as many as its memory holds; all together.
+        let tokensPerSecond: Double
+        /// The same of the one pipeline above.
+        let onePipelineTokensPerSecond: Double
+    }
+
     let model: String
     let layerCount: Int
     let contextLength: Int
@@ -65,6 +82,8 @@ struct PlanReport: Encodable {
     let fewer: Alternative
     /// Whether they would be for many.
     let fewerForMany: Alternative?
+    /// Absent when one pipeline of all workers is best.
+    let replicas: Replicas?
     /// What the predictions do not know.
     let notes: [String]
 
@@ -104,6 +123,7 @@ struct PlanReport: Encodable {
         fewerForMany = Alternative(
             fastest, than: placement, forecast: forecaster.forecast(fastest, streamCount: question.streamCount),
             own: forecast)
+        replicas = Self.replicas(question, specification, forecaster)
         notes = Self.notes(
             placement, capacities, streamCount: question.streamCount, depth: question.depth,
             capacity: kvPositionCapacity)
@@ -117,6 +137,28 @@ struct PlanReport: Encodable {
             throw CommandError(
                 "\(workers) workers are too many to search with a model of \(layers) layers; give at most \(Int(most))")
         }
+    }
+
+    /// What a cluster of these workers builds, as long as nobody asks for a number of pipelines.
+    private static func replicas(
+        _ question: Question, _ specification: ClusterSpecification, _ forecaster: Forecaster
+    ) -> Replicas? {
+        let workers = specification.workers.map(\.capacity)
+        let streamLimit = CoordinatorConfiguration.defaultRunningSequenceLimit
+        let planner = ReplicaPlanner(
+            model: question.model, pageCount: question.pageCount, pageLimit: question.pageCount * streamLimit,
+            streamLimit: streamLimit, links: specification.links, depth: question.depth)
+        let several = planner.divide(workers.map { [$0] }, limit: workers.count, usesAll: true)
+        let one = (try? planner.pipeline(workers))?.tokensPerSecond ?? 0
+        guard several.count > 1, ReplicaPlanner.sum(several) > one else { return nil }
+        return Replicas(
+            pipelines: several.map { replica in
+                Replicas.Pipeline(
+                    stages: stages(replica.placement, question, specification),
+                    singleStreamTokensPerSecond: forecaster.forecast(replica.placement, streamCount: 1).singleStream
+                        .tokensPerSecond)
+            },
+            streamLimit: streamLimit, tokensPerSecond: ReplicaPlanner.sum(several), onePipelineTokensPerSecond: one)
     }
 
     private static func stages(

@@ -1258,7 +1258,7 @@ const ProtobufCMessageDescriptor phalanx__v1__model_description__descriptor =
   (ProtobufCMessageInit) phalanx__v1__model_description__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__worker_status__field_descriptors[14] =
+static const ProtobufCFieldDescriptor phalanx__v1__worker_status__field_descriptors[15] =
 {
   {
     "id",
@@ -1428,6 +1428,18 @@ static const ProtobufCFieldDescriptor phalanx__v1__worker_status__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "replica",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__WorkerStatus, replica),
+    &phalanx__v1__count__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__worker_status__field_indices_by_name[] = {
   1,   /* field[1] = address */
@@ -1441,6 +1453,7 @@ static const unsigned phalanx__v1__worker_status__field_indices_by_name[] = {
   7,   /* field[7] = memory_byte_count */
   6,   /* field[6] = memory_limit_byte_count */
   2,   /* field[2] = process_id */
+  14,   /* field[14] = replica */
   3,   /* field[3] = state */
   5,   /* field[5] = thread_count */
   9,   /* field[9] = tokens_per_second */
@@ -1448,7 +1461,7 @@ static const unsigned phalanx__v1__worker_status__field_indices_by_name[] = {
 static const ProtobufCIntRange phalanx__v1__worker_status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 14 }
+  { 0, 15 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__worker_status__descriptor =
 {
@@ -1458,7 +1471,7 @@ const ProtobufCMessageDescriptor phalanx__v1__worker_status__descriptor =
   "Phalanx__V1__WorkerStatus",
   "phalanx.v1",
   sizeof(Phalanx__V1__WorkerStatus),
-  14,
+  15,
   phalanx__v1__worker_status__field_descriptors,
   phalanx__v1__worker_status__field_indices_by_name,
   1,  phalanx__v1__worker_status__number_ranges,

@@ -171,10 +171,14 @@ struct  Phalanx__V1__WorkerStatus
    */
   Phalanx__V1__LoadState *load;
   double bubble_fraction;
+  /*
+   * Absent while the worker is a stage of none.
+   */
+  Phalanx__V1__Count *replica;
 };
 #define PHALANX__V1__WORKER_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__worker_status__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, PHALANX__V1__WORKER_STATE__WORKER_STATE_UNSPECIFIED, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, 0 }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, PHALANX__V1__WORKER_STATE__WORKER_STATE_UNSPECIFIED, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, NULL }
 
 
 struct  Phalanx__V1__ClusterStatus

@@ -1,0 +1,135 @@
+import Inference
+
+/// Which workers form which replicas.
+extension Membership {
+    /// A replica has lost a stage or broke its contract: what is left of it is free for other plans.
+    mutating func fall(_ replica: Replica, _ reason: String, now: Double) {
+        standing[replica.id] = nil
+        for stage in replica.placement.stages { workers[stage.node]?.leaveStage() }
+        if replica.isServing { directives.append(.suspend(replica.id, reason: reason)) }
+        waitingReason = reason
+        plan(now: now)
+    }
+
+    /// Forms replicas of the workers that are in none, or says why there is none at all.
+    ///
+    /// - The first plan waits for `minimumWorkerCount` workers and then takes them all: as one pipeline, or as
+    ///   several where these are forecast to give more tokens per second. Workers of one host stay together. A `replicaCount`
+    ///   in the configuration decides instead of forecast and hosts.
+    /// - While a replica stands, free workers form further ones, best forecast first, up to `replicaCount`; those who are
+    ///   too few for the model are spares.
+    /// - When none stands any more, all workers that are left are planned with as at first.
+    /// - Explicit `layerCounts` are for one pipeline each, of workers in order of joining. When too few workers are left for
+    ///   them, the planner chooses.
+    mutating func plan(now: Double) {
+        let free = inOrder.filter { $0.replica == nil && $0.failureCount < Self.failureLimit }
+        guard standing.isEmpty else {
+            let limit = (configuration.replicaCount ?? Int.max) - standing.count
+            for replica in further(free, limit: limit) { begin(replica, now: now) }
+            return
+        }
+        let wanted = hasPlanned ? 1 : configuration.minimumWorkerCount
+        guard free.count >= wanted else {
+            waitingReason = waitingReason(present: free.count, wanted: wanted)
+            return
+        }
+        do throws(PlacementError) {
+            for replica in try first(free) { begin(replica, now: now) }
+        } catch {
+            waitingReason = error.message
+            directives.append(.note("no plan: \(error.message)"))
+        }
+    }
+
+    private var planner: ReplicaPlanner {
+        ReplicaPlanner(
+            model: configuration.model, pageCount: configuration.pageCount, pageLimit: configuration.pageLimit,
+            streamLimit: configuration.streamLimit)
+    }
+
+    /// The plan of all workers when no replica stands.
+    private func first(_ free: [WorkerRecord]) throws(PlacementError) -> [PlannedReplica] {
+        let limit = configuration.replicaCount ?? Int.max
+        if let layerCounts = configuration.layerCounts, layerCounts.count <= free.count || !hasPlanned {
+            let one = try planner.pipeline(free.prefix(layerCounts.count).map(\.capacity), layerCounts: layerCounts)
+            let rest = Array(free.dropFirst(layerCounts.count))
+            return [one] + (limit > 1 ? further(rest, limit: limit - 1) : [])
+        }
+        let units = units(free)
+        guard limit > 1, units.count > 1 else { return [try planner.pipeline(free.map(\.capacity))] }
+        let isExplicit = configuration.replicaCount != nil
+        let several = planner.divide(units, limit: limit, usesAll: true, prefersMany: isExplicit)
+        guard several.count > 1 else { return [try planner.pipeline(free.map(\.capacity))] }
+        guard !isExplicit, let one = try? planner.pipeline(free.map(\.capacity)),
+            one.tokensPerSecond >= ReplicaPlanner.sum(several)
+        else { return several }
+        return [one]
+    }
+
+    /// What free workers can form beside the replicas that stand.
+    private func further(_ free: [WorkerRecord], limit: Int) -> [PlannedReplica] {
+        guard limit > 0, !free.isEmpty else { return [] }
+        guard let layerCounts = configuration.layerCounts else {
+            return planner.divide(
+                units(free), limit: limit, usesAll: false, prefersMany: configuration.replicaCount != nil)
+        }
+        var replicas: [PlannedReplica] = []
+        var rest = free[...]
+        while replicas.count < limit, rest.count >= layerCounts.count {
+            let workers = rest.prefix(layerCounts.count).map(\.capacity)
+            rest = rest.dropFirst(layerCounts.count)
+            if let replica = try? planner.pipeline(workers, layerCounts: layerCounts) { replicas.append(replica) }
+        }
+        return replicas
+    }
+
+    /// The workers that the planner may not separate.
+    private func units(_ free: [WorkerRecord]) -> [[WorkerCapacity]] {
+        guard configuration.replicaCount == nil else { return free.map { [$0.capacity] } }
+        var hosts: [String] = []
+        var units: [String: [WorkerCapacity]] = [:]
+        for worker in free {
+            if units[worker.hello.host] == nil { hosts.append(worker.hello.host) }
+            units[worker.hello.host, default: []].append(worker.capacity)
+        }
+        return hosts.compactMap { units[$0] }
+    }
+
+    private mutating func begin(_ planned: PlannedReplica, now: Double) {
+        let placement = planned.placement
+        // Above everything that any worker has seen, or it would refuse.
+        let term = highestSeen > epoch ? max(epoch.term, highestSeen.term + 1) : epoch.term
+        epoch = Epoch(term: term, plan: epoch.plan + 1)
+        highestSeen = epoch
+        hasPlanned = true
+        var number = 0
+        while standing[ReplicaID(number)] != nil { number += 1 }
+        let replica = Replica(
+            id: ReplicaID(number), epoch: epoch, placement: placement, tokensPerSecond: planned.tokensPerSecond,
+            loading: Set(placement.stages.map(\.node)))
+        standing[replica.id] = replica
+        for (index, stage) in placement.stages.enumerated() {
+            workers[stage.node]?.leaveStage()
+            workers[stage.node]?.replica = replica.id
+            workers[stage.node]?.state = .loading
+            guard let stream = workers[stage.node]?.stream else { continue }
+            let following = index + 1 < placement.stages.count ? placement.stages[index + 1].node : nil
+            let assignment = StageAssignment(
+                epoch: epoch, stage: index, stageCount: placement.stages.count, layers: stage.layers,
+                modelPath: configuration.modelPath, modelFingerprint: configuration.modelFingerprint,
+                kvType: configuration.kvType, pageCount: placement.pageCount, maxRowCount: configuration.maxRowCount,
+                vocabularyLimit: configuration.vocabularyLimit, next: following.flatMap { workers[$0]?.address })
+            directives.append(.send(stream, .assign(assignment)))
+        }
+    }
+
+    private func waitingReason(present: Int, wanted: Int) -> String {
+        let failures = inOrder.filter { $0.state == .failed }.map { "\($0.hello.node): \($0.detail ?? "failed")" }
+        let base = Self.waitingReason(present: present, wanted: wanted)
+        return failures.isEmpty ? base : base + " (failed: " + failures.joined(separator: "; ") + ")"
+    }
+
+    static func waitingReason(present: Int, wanted: Int) -> String {
+        "\(present) of \(wanted) workers joined; start more with: phalanx worker --join HOST:PORT"
+    }
+}
