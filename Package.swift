@@ -36,6 +36,10 @@ let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistog
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let asn1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
+let certificates = Target.Dependency.product(name: "X509", package: "swift-certificates")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 
@@ -48,11 +52,14 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -73,17 +80,20 @@ let package = Package(
         module("Host", ["CHost"]),
         module("Tokenization"),
         module("HTTP2", ["CNghttp2"]),
+        module("Trust", [asn1, certificates, crypto]),
         // Floor 2
         module("Wire", ["Inference", "CWire", "CProtobufC", "CChecksum"]),
         module("Checkpoint", ["Host", "Kernels", "Tokenization", "CChecksum", crypto]),
         module("Cluster", ["Inference"]),
         module("Scheduling", ["Inference"]),
         // Floor 3
-        module("Transport", ["HTTP2", "Wire", "Inference", nioCore, nioPosix, logging]),
+        module(
+            "Transport",
+            ["HTTP2", "Wire", "Inference", "Trust", nioCore, nioPosix, nioSSL, nioTLS, logging]),
         module("Phi", ["Kernels", "Host", "Checkpoint", "Inference"]),
         module("Simulator", ["Cluster", "Scheduling", "Inference"]),
         // Floor 4
-        module("CoordinatorClient", ["Transport", "Wire", "Inference", crypto, logging]),
+        module("CoordinatorClient", ["Transport", "Wire", "Inference", "Trust", crypto, logging]),
         module(
             "Gateway",
             ["Inference", "Tokenization", hummingbird, nioCore, nioHTTP1, httpTypes, logging, lifecycle],
@@ -96,12 +106,15 @@ let package = Package(
         // Floor 5
         module(
             "WorkerNode",
-            ["Phi", "Checkpoint", "Kernels", "Host", "Transport", "Wire", "Inference", "CoordinatorClient", logging]),
+            [
+                "Phi", "Checkpoint", "Kernels", "Host", "Transport", "Trust", "Wire", "Inference", "CoordinatorClient",
+                logging,
+            ]),
         module(
             "CoordinatorNode",
             [
-                "Cluster", "Scheduling", "Tokenization", "Transport", "Wire", "Inference", "Checkpoint", "Host",
-                "Kernels", "CoordinatorClient", histogram, logging,
+                "Cluster", "Scheduling", "Tokenization", "Transport", "Trust", "Wire", "Inference", "Checkpoint",
+                "Host", "Kernels", "CoordinatorClient", histogram, logging,
             ]),
         module("Terminal", ["Inference"]),
         module("Bench", ["Phi", "Checkpoint", "Kernels", "Host", "Inference", "Tokenization", "CBench", histogram]),
@@ -111,7 +124,8 @@ let package = Package(
             dependencies: [
                 "Bench", "Checkpoint", "Cluster", "CoordinatorClient", "CoordinatorNode", "Gateway", "Host",
                 "Inference",
-                "Kernels", "Scheduling", "Simulator", "Terminal", "Tokenization", "Transport", "WorkerNode", httpClient, nioCore, nioHTTP1,
+                "Kernels", "Scheduling", "Simulator", "Terminal", "Tokenization", "Transport", "Trust", "WorkerNode",
+                httpClient, nioCore, nioHTTP1,
                 logging, lifecycle, signals,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -123,6 +137,7 @@ let package = Package(
         tests("Host", ["Host", "CHost"]),
         tests("Tokenization", ["Tokenization"], resources: [.copy("Resources")]),
         tests("HTTP2", ["HTTP2"]),
+        tests("Trust", ["Trust", certificates]),
         tests("Wire", ["Wire", "Inference"]),
         tests(
             "Checkpoint", ["Checkpoint", "Host", "Kernels", "Tokenization", "CChecksum"],
@@ -130,9 +145,9 @@ let package = Package(
         tests("Cluster", ["Cluster", "Inference"]),
         tests("Scheduling", ["Scheduling", "Inference"]),
         tests("Simulator", ["Simulator", "Cluster", "Scheduling", "Inference"]),
-        tests("Transport", ["Transport", "HTTP2", nioCore, nioPosix, logging]),
+        tests("Transport", ["Transport", "HTTP2", "Trust", nioCore, nioPosix, logging]),
         tests("Phi", ["Phi", "Checkpoint", "Host", "Kernels", "Inference"]),
-        tests("CoordinatorClient", ["CoordinatorClient", "Transport", "Wire", "Inference", logging]),
+        tests("CoordinatorClient", ["CoordinatorClient", "Transport", "Trust", "Wire", "Inference", logging]),
         tests(
             "Gateway",
             [
@@ -142,8 +157,8 @@ let package = Package(
         tests(
             "Node",
             [
-                "CoordinatorNode", "WorkerNode", "Gateway", "Transport", "Inference", "Checkpoint", "Tokenization",
-                logging,
+                "CoordinatorNode", "WorkerNode", "CoordinatorClient", "Gateway", "Transport", "Trust", "Inference",
+                "Checkpoint", "Tokenization", logging,
             ]),
         tests("Bench", ["Bench", "Checkpoint", "Host", "Kernels", "Inference", "Phi", "Tokenization"]),
         tests("CommandLine", ["phalanx"]),

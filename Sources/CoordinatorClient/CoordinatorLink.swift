@@ -1,6 +1,7 @@
 import Inference
 import Logging
 import Transport
+import Trust
 
 /// The connection to the coordinator: made when it is needed, kept while it stands, made again when it broke.
 ///
@@ -40,7 +41,10 @@ actor CoordinatorLink {
         if let lastFailure, clock.now < lastFailure.until { throw lastFailure.error }
         let transport = transport
         let (host, port) = (host, port)
-        let attempt = Task { try await transport.connect(host: host, port: port, timeout: Self.connectTimeout) }
+        let attempt = Task {
+            try await transport.connect(
+                host: host, port: port, timeout: Self.connectTimeout, expecting: .coordinator)
+        }
         self.attempt = attempt
         let result = await attempt.result
         self.attempt = nil

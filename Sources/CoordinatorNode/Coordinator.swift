@@ -5,6 +5,7 @@ public import Logging
 import Scheduling
 import Synchronization
 public import Transport
+import Trust
 import Wire
 
 /// The coordinator: owns membership, the plans and every live sequence, and drives the pipelines.
@@ -70,13 +71,16 @@ public actor Coordinator {
     }
 
     /// Opens the door for workers and gateways and returns the port.
-    public func start() async throws -> Int {
+    ///
+    /// - Parameter others: what is served beside the coordinator's own methods.
+    public func start(serving others: [RPCMethod: RPCHandler] = [:]) async throws -> Int {
         let handlers: [RPCMethod: RPCHandler] = [
             Services.join: { [weak self] stream in try await self?.serveWorker(stream) }
         ]
         let engine = EngineService.handlers(engine: self)
         let health = HealthService.handlers(serving: { [weak self] in self?.isServing.withLock { $0 } ?? false })
         let all = handlers.merging(engine) { first, _ in first }.merging(health) { first, _ in first }
+            .merging(others) { first, _ in first }
         let listener = try await transport.listen(
             host: configuration.bindHost, port: configuration.bindPort, handlers: all)
         self.listener = listener
@@ -161,7 +165,13 @@ public actor Coordinator {
         do {
             for try await bytes in stream.messages {
                 let arrival = clock.now
-                receive(try WorkerMessage(wireBytes: bytes), on: id, arrival: arrival)
+                let message = try WorkerMessage(wireBytes: bytes)
+                if case .hello(let hello) = message, let node = stream.caller.node, node.name != hello.node.rawValue {
+                    link.send(.refused(message: "its certificate is for \(node.name), not for \(hello.node)"))
+                    reason = "it claimed to be another node"
+                    break
+                }
+                receive(message, on: id, arrival: arrival)
             }
         } catch {
             reason = "\(error)"

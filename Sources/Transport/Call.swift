@@ -7,12 +7,14 @@ internal import NIOCore
 final class Call: RPCStream {
     let method: RPCMethod
     let peer: String
+    let caller: Caller
     private let state: NIOLoopBound<CallState>
 
     /// Must be made on the state's event loop.
     init(_ state: CallState) {
         method = state.method
         peer = state.connection.peer
+        caller = state.connection.caller
         self.state = NIOLoopBound(state, eventLoop: state.connection.loop)
     }
 

@@ -143,6 +143,17 @@ extension Connection {
             refuse(stream, .status(RPCError(.unimplemented, text)), endStream: endStream)
             return
         }
+        guard caller.mayCall(head.method) else {
+            let text =
+                caller.node.map { "\($0) may not call \(head.method)" } ?? "\(head.method) is for nodes of the cluster"
+            refuse(stream, .status(RPCError(.permissionDenied, text)), endStream: endStream)
+            return
+        }
+        // One at a time and one in all: whoever has a join token needs no more.
+        guard caller != .guest || !callWasMade else {
+            refuse(stream, .status(RPCError(.resourceExhausted, "a guest has one call")), endStream: endStream)
+            return
+        }
         callWasMade = true
         let state = CallState(
             id: stream, method: head.method, connection: self, contentType: head.contentType)

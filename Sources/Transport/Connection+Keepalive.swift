@@ -20,6 +20,16 @@ extension Connection {
         }
     }
 
+    /// The TLS handshake has said who the other side is. A guest has little time.
+    func recognise(_ caller: Caller) {
+        self.caller = caller
+        guard caller == .guest else { return }
+        loop.assumeIsolated().scheduleTask(in: TimeAmount(limits.guestTimeout)) { [weak self] in
+            guard let self else { return }
+            self.leave(RPCError(.deadlineExceeded, "\(self.peer) has no certificate, and its time is over"))
+        }
+    }
+
     private func checkLater(in time: Duration) {
         keepaliveTimer = loop.assumeIsolated().scheduleTask(in: TimeAmount(time)) { [weak self] in
             self?.checkPeer()
@@ -29,6 +39,11 @@ extension Connection {
     /// Pings a peer that has been silent, and drops it when it stays silent.
     private func checkPeer() {
         guard closeReason == nil else { return }
+        if let node = caller.node, let objection = objection?(node) {
+            logger.warning("ending a connection with \(peer): \(objection)")
+            close(RPCError(.permissionDenied, "the connection with \(peer) was ended: \(objection)"))
+            return
+        }
         let silence = NIODeadline.now() - lastHeard
         let interval = TimeAmount(limits.keepaliveInterval)
         let timeout = TimeAmount(limits.keepaliveTimeout)

@@ -1,6 +1,7 @@
 internal import HTTP2
 internal import Logging
 internal import NIOCore
+internal import Trust
 
 /// One side of a connection: an HTTP/2 session, the calls on it, and the link that carries its bytes.
 ///
@@ -14,6 +15,10 @@ final class Connection {
     let logger: Logger
     /// The methods served; nil for a client's side.
     let handlers: [RPCMethod: RPCHandler]?
+    /// What the TLS handshake found out; set before the first byte of HTTP/2 comes.
+    var caller = Caller.anybody
+    /// Asked now and then: why connections with a node must end, when that is so.
+    var objection: ((NodeIdentity) -> String?)?
     let session: HTTP2Session
     var calls: [HTTP2StreamID: CallState] = [:]
     /// Streams that were refused and are to be reset when the refusal is written, unless the peer ends them first.
@@ -39,6 +44,8 @@ final class Connection {
     private var closeWaiters: [Int: CheckedContinuation<RPCError, Never>] = [:]
     private var lastWaiter = 0
     private var onClose: [() -> Void] = []
+    /// Runs once, when the handshake is done.
+    var onReady: (() -> Void)?
 
     init(
         loop: any EventLoop, peer: String, limits: TransportLimits, logger: Logger,
@@ -141,8 +148,8 @@ final class Connection {
     }
 
     /// The link is gone, for the reason given.
-    func linkClosed(_ reason: String) {
-        close(drainReason ?? RPCError(.unavailable, "the connection with \(peer) was lost: \(reason)"))
+    func linkClosed(_ reason: String, code: RPCError.Code = .unavailable) {
+        close(drainReason ?? RPCError(code, "the connection with \(peer) was lost: \(reason)"))
     }
 
     /// The link has room again.
@@ -207,6 +214,8 @@ final class Connection {
     func becomeReady() {
         guard !isReady else { return }
         isReady = true
+        onReady?()
+        onReady = nil
         handshakeTimer?.cancel()
         handshakeTimer = nil
         for waiter in readyWaiters { waiter.resume() }

@@ -5,6 +5,8 @@ internal import Synchronization
 final class ConnectionRegistry: Sendable {
     private struct State {
         var connections: [Int: NIOLoopBound<Connection>] = [:]
+        /// Those whose handshake is not over, and guests, in the order in which they came.
+        var unsettled: [Int] = []
         var lastNumber = 0
         var isClosed = false
         var waiters: [CheckedContinuation<Void, Never>] = []
@@ -20,13 +22,28 @@ final class ConnectionRegistry: Sendable {
     /// On the connection's event loop.
     func add(_ connection: Connection) -> Bool {
         let bound = NIOLoopBound(connection, eventLoop: connection.loop)
-        let number: Int? = state.withLock { state in
-            guard !state.isClosed, state.connections.count < limit else { return nil }
+        let (number, evicted): (Int?, NIOLoopBound<Connection>?) = state.withLock { state in
+            guard !state.isClosed else { return (nil, nil) }
+            var evicted: NIOLoopBound<Connection>?
+            if state.connections.count >= limit {
+                guard !state.unsettled.isEmpty else { return (nil, nil) }
+                evicted = state.connections.removeValue(forKey: state.unsettled.removeFirst())
+            }
             state.lastNumber += 1
             state.connections[state.lastNumber] = bound
-            return state.lastNumber
+            state.unsettled.append(state.lastNumber)
+            return (state.lastNumber, evicted)
+        }
+        if let evicted {
+            evicted.eventLoop.execute {
+                evicted.value.close(RPCError(.resourceExhausted, "made room for a newer connection"))
+            }
         }
         guard let number else { return false }
+        connection.onReady = { [self, unowned connection] in
+            guard connection.caller != .guest else { return }
+            state.withLock { state in state.unsettled.removeAll { $0 == number } }
+        }
         connection.onClose { [self] in remove(number) }
         return true
     }
@@ -34,6 +51,7 @@ final class ConnectionRegistry: Sendable {
     private func remove(_ number: Int) {
         let waiters: [CheckedContinuation<Void, Never>] = state.withLock { state in
             state.connections[number] = nil
+            state.unsettled.removeAll { $0 == number }
             guard state.connections.isEmpty else { return [] }
             defer { state.waiters = [] }
             return state.waiters

@@ -2,6 +2,7 @@ public import Logging
 internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
+public import Trust
 
 /// The same transport inside one process, without sockets: for tests of what is built on it.
 ///
@@ -54,7 +55,9 @@ public final class LocalTransport: RPCTransport {
         }
     }
 
-    public func connect(host: String, port: Int, timeout: Duration) async throws -> any RPCConnection {
+    public func connect(
+        host: String, port: Int, timeout: Duration, expecting expected: ExpectedNode
+    ) async throws -> any RPCConnection {
         let peer = "\(host):\(port)"
         let (door, number) = state.withLock { state in
             state.nextClient += 1

@@ -1,3 +1,5 @@
+public import Trust
+
 /// The name of a remote procedure, `/package.Service/Method` on the wire.
 public struct RPCMethod: Hashable, Sendable, CustomStringConvertible {
     public let service: String
@@ -21,6 +23,9 @@ public protocol RPCStream: Sendable {
 
     /// The peer, "host:port", for logs.
     var peer: String { get }
+
+    /// Who the peer is, where nodes show certificates.
+    var caller: Caller { get }
 
     /// The peer's messages. Ends when the peer has finished; throws `RPCError` for every other end.
     /// May be iterated once. Bytes are acknowledged to the peer (flow control) as messages are taken.
@@ -86,7 +91,17 @@ public protocol RPCListener: Sendable {
 public protocol RPCTransport: Sendable {
     func listen(host: String, port: Int, handlers: [RPCMethod: RPCHandler]) async throws -> any RPCListener
 
-    func connect(host: String, port: Int, timeout: Duration) async throws -> any RPCConnection
+    /// - Parameter expected: whom the caller means to reach; checked where nodes show certificates.
+    func connect(
+        host: String, port: Int, timeout: Duration, expecting expected: ExpectedNode
+    ) async throws -> any RPCConnection
+}
+
+extension RPCTransport {
+    /// Connects to any node of the cluster.
+    public func connect(host: String, port: Int, timeout: Duration) async throws -> any RPCConnection {
+        try await connect(host: host, port: port, timeout: timeout, expecting: .any)
+    }
 }
 
 extension RPCConnection {

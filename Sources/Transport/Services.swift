@@ -12,6 +12,12 @@ public enum Services {
     public static let status = RPCMethod(service: "phalanx.v1.Engine", name: "Status")
     /// Gateway to coordinator: one request up (then cancellations of single choices), events down.
     public static let generate = RPCMethod(service: "phalanx.v1.Engine", name: "Generate")
+    /// New node to coordinator: a join token and a certificate request; the only method for those without a certificate.
+    public static let enrol = RPCMethod(service: "phalanx.v1.Trust", name: "Enrol")
+    /// Node to coordinator: a request for a certificate in place of the one it shows.
+    public static let renew = RPCMethod(service: "phalanx.v1.Trust", name: "Renew")
+    /// Node to coordinator: whom to believe and whom not, now and whenever that changes.
+    public static let watchTrust = RPCMethod(service: "phalanx.v1.Trust", name: "Watch")
     /// The standard health service, answered by every node.
     public static let healthCheck = RPCMethod(service: "grpc.health.v1.Health", name: "Check")
     public static let healthWatch = RPCMethod(service: "grpc.health.v1.Health", name: "Watch")

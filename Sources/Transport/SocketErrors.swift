@@ -1,10 +1,11 @@
 internal import Glibc
 internal import NIOCore
 internal import NIOPosix
+internal import NIOSSL
 
 /// What the system says about sockets, in words that help.
 enum SocketErrors {
-    /// A short text for any error of the network stack.
+    /// A short text for an error of the system.
     static func text(_ error: any Error) -> String {
         guard let error = error as? IOError else { return "\(error)" }
         switch error.errnoCode {
@@ -13,6 +14,43 @@ enum SocketErrors {
         case ETIMEDOUT: return "the network gave up on it"
         default: return error.description
         }
+    }
+
+    /// Why a connection broke: in few words, and `unauthenticated` when trying again would not help.
+    ///
+    /// - Parameter refusal: why this node has refused the other's certificate, if it has.
+    static func broken(_ error: any Error, refusal: String?) -> RPCError {
+        if let refusal { return RPCError(.unauthenticated, "its certificate was refused: \(refusal)") }
+        return switch error {
+        case let error as RPCError: error
+        case NIOSSLError.uncleanShutdown:
+            RPCError(.unavailable, "the other side closed it without a farewell (its process may have died)")
+        case NIOSSLError.handshakeFailed(let cause): tls("\(cause)")
+        case let error as BoringSSLError: tls("\(error)")
+        default: RPCError(.unavailable, text(error))
+        }
+    }
+
+    /// What BoringSSL's reasons mean here. Alerts of the other side have ALERT in their names.
+    private static func tls(_ reasons: String) -> RPCError {
+        if reasons.contains("ALERT_CERTIFICATE_REQUIRED") {
+            return RPCError(
+                .unauthenticated,
+                "it lets nobody in without a certificate now: `phalanx cluster invite` makes a join token, good for once"
+            )
+        }
+        if reasons.contains("_ALERT_"), reasons.contains("CERTIFICATE") || reasons.contains("UNKNOWN_CA") {
+            return RPCError(
+                .unauthenticated,
+                "it does not accept this node's certificate (expired, revoked, or of another cluster)")
+        }
+        if reasons.contains("PEER_DID_NOT_RETURN_A_CERTIFICATE") {
+            return RPCError(.unauthenticated, "it showed no certificate")
+        }
+        if ["WRONG_VERSION_NUMBER", "HTTP_REQUEST", "EOF during handshake"].contains(where: { reasons.contains($0) }) {
+            return RPCError(.unavailable, "it does not speak TLS: does it run without credentials?")
+        }
+        return RPCError(.unavailable, "the TLS handshake failed: \(reasons)")
     }
 
     /// Why a connection could not be made.

@@ -1,4 +1,6 @@
+internal import Logging
 internal import NIOCore
+internal import NIOTLS
 
 /// Carries a connection's bytes over a channel of SwiftNIO: the last handler of its pipeline.
 final class SocketLink: ChannelInboundHandler, ByteLink {
@@ -8,9 +10,16 @@ final class SocketLink: ChannelInboundHandler, ByteLink {
     /// The link and the connection hold each other until the channel is closed.
     private var connection: Connection?
     private var context: ChannelHandlerContext?
-    private var failure: String?
+    private var failure: RPCError?
+    private var hasHeard = false
 
-    init(_ connection: Connection) { self.connection = connection }
+    /// What the TLS handler before this one finds out; nil on a connection that is not encrypted.
+    private let tls: TLSPeer?
+
+    init(_ connection: Connection, tls: TLSPeer? = nil) {
+        self.connection = connection
+        self.tls = tls
+    }
 
     // MARK: From the channel
 
@@ -31,7 +40,31 @@ final class SocketLink: ChannelInboundHandler, ByteLink {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let buffer = unwrapInboundIn(data)
+        if tls == nil, !hasHeard, Self.isTLS(buffer) {
+            let text = "it speaks TLS and this node does not: give both credentials of one cluster, or none"
+            errorCaught(context: context, error: RPCError(.unavailable, text))
+            return
+        }
+        hasHeard = true
         connection?.receive(buffer.readableBytesSpan)
+    }
+
+    /// Whether the first bytes are those of an alert or a handshake message of TLS, which no HTTP/2 begins with.
+    private static func isTLS(_ buffer: ByteBuffer) -> Bool {
+        let first: UInt16? = buffer.getInteger(at: buffer.readerIndex)
+        return first == 0x1503 || first == 0x1603
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let tls, let connection, case .handshakeCompleted(let negotiated)? = event as? TLSUserEvent {
+            if negotiated == TransportSecurity.applicationProtocol {
+                // A client got here only with a certificate that was verified; a server may have guests.
+                connection.recognise(tls.identity.map { .node($0) } ?? .guest)
+            } else {
+                errorCaught(context: context, error: RPCError(.unavailable, "it speaks TLS, but not HTTP/2"))
+            }
+        }
+        context.fireUserInboundEventTriggered(event)
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -39,7 +72,14 @@ final class SocketLink: ChannelInboundHandler, ByteLink {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        failure = SocketErrors.text(error)
+        // The first error is the cause, those after it come of closing.
+        if failure == nil {
+            let failure = SocketErrors.broken(error, refusal: tls?.refusal)
+            self.failure = failure
+            if let connection, connection.isServer, !connection.isReady {
+                connection.logger.warning("turning \(connection.peer) away: \(failure.message)")
+            }
+        }
         context.close(promise: nil)
     }
 
@@ -51,7 +91,7 @@ final class SocketLink: ChannelInboundHandler, ByteLink {
         context = nil
         let connection = connection
         self.connection = nil
-        connection?.linkClosed(failure ?? "the other side closed it")
+        connection?.linkClosed(failure?.message ?? "the other side closed it", code: failure?.code ?? .unavailable)
     }
 
     // MARK: From the connection

@@ -1,20 +1,24 @@
 public import Logging
 internal import NIOCore
 internal import NIOPosix
+public import Trust
 
-/// gRPC over TCP: HTTP/2 with prior knowledge, not encrypted.
-///
-/// Encryption has its place in `configure`: a TLS handler goes before the link, and nothing else changes.
+/// gRPC over TCP: HTTP/2 with prior knowledge, or over TLS where the node has credentials.
 public final class TCPTransport: RPCTransport {
     public let limits: TransportLimits
+    private let security: TransportSecurity?
     private let logger: Logger
     private let group: MultiThreadedEventLoopGroup
 
-    /// - Parameter limits: What peers may do; both sides of a connection should have the same.
+    /// - Parameters:
+    ///   - limits: What peers may do; both sides of a connection should have the same.
+    ///   - security: How to encrypt and whom to trust; nil speaks in plain text with anybody.
     public init(
-        limits: TransportLimits = TransportLimits(), logger: Logger = Logger(label: "phalanx.transport")
+        limits: TransportLimits = TransportLimits(), security: TransportSecurity? = nil,
+        logger: Logger = Logger(label: "phalanx.transport")
     ) {
         self.limits = limits
+        self.security = security
         self.logger = logger
         group = .singleton
     }
@@ -29,6 +33,8 @@ public final class TCPTransport: RPCTransport {
         let registry = ConnectionRegistry(limit: limits.maxConnections)
         let limits = limits
         let logger = logger
+        let security = security
+        let admitsGuests = handlers[Services.enrol] != nil
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 256)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -42,7 +48,12 @@ public final class TCPTransport: RPCTransport {
                             "turning \(connection.peer) away: \(limits.maxConnections) connections are open already")
                         throw RPCError(.resourceExhausted, "too many connections")
                     }
-                    try Self.configure(channel, connection)
+                    let tls = security.map { _ in TLSPeer(expected: .any) }
+                    if let security, let tls {
+                        let handler = try security.serverHandler(for: tls, admitsGuests: admitsGuests)
+                        try channel.pipeline.syncOperations.addHandler(handler)
+                    }
+                    try Self.configure(channel, connection, tls, security)
                 }
             }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -61,7 +72,9 @@ public final class TCPTransport: RPCTransport {
     /// Connects and waits until the peer has shown that it speaks HTTP/2.
     ///
     /// - Throws: `RPCError` (`unavailable`) with the address and what to do.
-    public func connect(host: String, port: Int, timeout: Duration) async throws -> any RPCConnection {
+    public func connect(
+        host: String, port: Int, timeout: Duration, expecting expected: ExpectedNode
+    ) async throws -> any RPCConnection {
         let peer = Self.address(host, port)
         guard (1...65535).contains(port) else {
             throw RPCError(.invalidArgument, "\(peer): a port is a number from 1 to 65535")
@@ -70,6 +83,7 @@ public final class TCPTransport: RPCTransport {
         limits.handshakeTimeout = min(limits.handshakeTimeout, timeout)
         let final = limits
         let logger = logger
+        let security = security
         do {
             let connection = try await ClientBootstrap(group: group)
                 .connectTimeout(TimeAmount(timeout))
@@ -80,7 +94,11 @@ public final class TCPTransport: RPCTransport {
                     channel.eventLoop.makeCompletedFuture {
                         let connection = try Connection(
                             loop: channel.eventLoop, peer: peer, limits: final, logger: logger, handlers: nil)
-                        try Self.configure(channel, connection)
+                        let tls = security.map { _ in TLSPeer(expected: expected) }
+                        if let security, let tls {
+                            try channel.pipeline.syncOperations.addHandler(security.clientHandler(for: tls))
+                        }
+                        try Self.configure(channel, connection, tls, security)
                         return ClientConnection(connection)
                     }
                 }
@@ -91,8 +109,11 @@ public final class TCPTransport: RPCTransport {
         }
     }
 
-    private static func configure(_ channel: any Channel, _ connection: Connection) throws {
-        try channel.pipeline.syncOperations.addHandler(SocketLink(connection))
+    private static func configure(
+        _ channel: any Channel, _ connection: Connection, _ tls: TLSPeer?, _ security: TransportSecurity?
+    ) throws {
+        connection.objection = security.map { security in { security.objection(to: $0) } }
+        try channel.pipeline.syncOperations.addHandler(SocketLink(connection, tls: tls))
     }
 
     /// Bytes that may wait for the socket before the session is asked for no more.

@@ -20,7 +20,8 @@ public struct TransportLimits: Hashable, Sendable {
     public var outboundBufferByteCount = 1 << 20
     /// Calls that a peer may have open on one connection.
     public var maxCallsPerConnection = 1024
-    /// Connections that a listener holds at once; more are closed as they come.
+    /// Connections that a listener holds at once. One more takes the place of the oldest that has not shown yet who it
+    /// is, and is closed when there is none.
     public var maxConnections = 1024
     /// Header fields of a call, and their bytes (with 32 for each).
     public var maxHeaderCount = 100
@@ -34,10 +35,16 @@ public struct TransportLimits: Hashable, Sendable {
     /// A listener closes a connection that made no call at all within this time.
     public var firstCallTimeout = Duration.seconds(300)
 
+    /// A connection without a certificate, where others have one, ends after this time in any case.
+    public var guestTimeout = Duration.seconds(20)
+    /// The largest message of those who have no certificate yet: a join token and a certificate request.
+    public var maxGuestMessageByteCount = 16 << 10
+
     public init() {}
 
     /// The largest message of a method, in bytes.
     public func maxMessageByteCount(of method: RPCMethod) -> Int {
-        bulkMethods.contains(method) ? maxBulkMessageByteCount : maxMessageByteCount
+        if method == Services.enrol { return maxGuestMessageByteCount }
+        return bulkMethods.contains(method) ? maxBulkMessageByteCount : maxMessageByteCount
     }
 }

@@ -28,6 +28,9 @@ public enum WireLimits {
     public static let hiddenSize = 1 << 20
     public static let layerCount = 1 << 16
     public static let workerCount = 1 << 16
+    /// A certificate, a request for one, or a token's part; and the certificates of a chain.
+    public static let certificateByteCount = 8192
+    public static let certificateCount = 8
     /// A tokenizer's definition, and one chunk of it.
     public static let tokenizerByteCount = 256 << 20
     public static let tokenizerChunkByteCount = 1 << 20

@@ -2,6 +2,7 @@ import CoordinatorClient
 import Inference
 import Logging
 import Transport
+import Trust
 
 /// The way from this stage to the next: one stream of activations that mends itself.
 ///
@@ -92,7 +93,7 @@ actor ForwardLink {
 
     private func connect() async throws {
         let connection = try await transport.connect(
-            host: next.host, port: next.port, timeout: Self.connectTimeout)
+            host: next.host, port: next.port, timeout: Self.connectTimeout, expecting: .worker(next.node.rawValue))
         do {
             try await HealthService.check(connection, timeout: Self.connectTimeout)
             let stream = try await connection.call(Services.forward, timeout: nil)

@@ -3,6 +3,7 @@ import Inference
 import Kernels
 public import Logging
 public import Transport
+import Trust
 import Wire
 
 /// A worker: joins a coordinator, holds the layers that it is given, and computes.
@@ -87,7 +88,8 @@ public actor Worker {
     /// One membership: returns true when the coordinator dismissed the worker, false when the connection ended.
     private func join(port: Int, whenWelcome: () -> Void) async throws -> Bool {
         let connection = try await transport.connect(
-            host: configuration.coordinatorHost, port: configuration.coordinatorPort, timeout: Self.connectTimeout)
+            host: configuration.coordinatorHost, port: configuration.coordinatorPort, timeout: Self.connectTimeout,
+            expecting: .coordinator)
         do {
             let stream = try await connection.call(Services.join, timeout: nil)
             let link = ControlLink(stream: stream, logger: logger)

@@ -27,6 +27,10 @@ import Testing
         _ = problem { () throws(WireError) in try HealthCheckRequest(wireBytes: bytes) }
         _ = problem { () throws(WireError) in try HealthCheckResponse(wireBytes: bytes) }
         _ = problem { () throws(WireError) in try EmptyMessage(wireBytes: bytes) }
+        _ = problem { () throws(WireError) in try EnrolRequest(wireBytes: bytes) }
+        _ = problem { () throws(WireError) in try RenewRequest(wireBytes: bytes) }
+        _ = problem { () throws(WireError) in try CertificatesMessage(wireBytes: bytes) }
+        _ = problem { () throws(WireError) in try TrustUpdate(wireBytes: bytes) }
         _ = problem { () throws(WireError) in try Activation(wireBytes: bytes, hiddenSize: 8) }
     }
 
@@ -37,7 +41,8 @@ import Testing
             random.workerMessage().wireBytes(), random.coordinatorMessage().wireBytes(),
             CoordinatorMessage.step(random.step()).wireBytes(), WorkerMessage.result(random.result()).wireBytes(),
             random.status().wireBytes(), random.generateMessage().wireBytes(), random.reply().wireBytes(),
-            random.activation(hiddenSize: 8).wireBytes(),
+            random.activation(hiddenSize: 8).wireBytes(), random.enrolment().wireBytes(),
+            random.certificates().wireBytes(), random.trustUpdate().wireBytes(),
         ]
         for original in originals {
             for _ in 0..<12 {

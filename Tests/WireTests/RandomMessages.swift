@@ -46,6 +46,21 @@ struct RandomMessages {
 
     mutating func optional<Value>(_ make: (inout Self) -> Value) -> Value? { flag() ? make(&self) : nil }
 
+    mutating func bytes(_ limit: Int) -> [UInt8] { list(limit) { UInt8($0.number(255)) } }
+
+    mutating func enrolment() -> EnrolRequest {
+        EnrolRequest(
+            invitation: bytes(8), secret: bytes(32), role: text(), name: text(), certificateRequest: bytes(300))
+    }
+
+    mutating func certificates() -> CertificatesMessage {
+        CertificatesMessage(chain: list(8) { $0.bytes(600) }, authorities: list(8) { $0.bytes(600) })
+    }
+
+    mutating func trustUpdate() -> TrustUpdate {
+        TrustUpdate(authorities: list(8) { $0.bytes(600) }, revoked: list(20) { $0.text() })
+    }
+
     mutating func epoch() -> Epoch { Epoch(term: uint64(), plan: uint64()) }
 
     mutating func layers() -> LayerRange {

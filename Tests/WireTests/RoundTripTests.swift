@@ -21,9 +21,13 @@ import Testing
         try expectRoundTrip(random.generateMessage(), seed)
         try expectRoundTrip(random.reply(), seed)
         try expectRoundTrip(TokenizerRequest(hash: random.text()), seed)
-        let data = random.list(300) { UInt8($0.number(255)) }
+        let data = random.bytes(300)
         try expectRoundTrip(TokenizerChunk(totalByteCount: random.number(1 << 20), bytes: data), seed)
         try expectRoundTrip(HealthCheckRequest(service: random.text()), seed)
+        try expectRoundTrip(random.enrolment(), seed)
+        try expectRoundTrip(RenewRequest(certificateRequest: random.bytes(300)), seed)
+        try expectRoundTrip(random.certificates(), seed)
+        try expectRoundTrip(random.trustUpdate(), seed)
     }
 
     @Test(arguments: 0..<100)

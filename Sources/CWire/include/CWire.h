@@ -8,5 +8,6 @@
 #include "phalanx/v1/common.pb-c.h"
 #include "phalanx/v1/engine.pb-c.h"
 #include "phalanx/v1/stage.pb-c.h"
+#include "phalanx/v1/trust.pb-c.h"
 
 #endif
