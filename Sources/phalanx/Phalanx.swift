@@ -12,8 +12,10 @@ struct Phalanx: AsyncParsableCommand {
               phalanx up --model demo --workers 2
 
             Over several machines:
-              phalanx coordinator --model /models/phi-3-medium.gguf --bind 10.0.0.1 --insecure
-              phalanx worker --join 10.0.0.1:7070 --bind 10.0.0.2 --insecure    (on each machine)
+              phalanx cluster init
+              phalanx coordinator --model /models/phi-3-medium.gguf --bind 10.0.0.1
+              phalanx cluster invite > token    (for each machine that computes; copy it there, and on it:)
+              phalanx worker --join 10.0.0.1:7070 --bind 10.0.0.2 --token-file token
 
             A question from the command line:
               phalanx generate --model demo --chat --prompt "What is the capital of France?"
@@ -24,7 +26,7 @@ struct Phalanx: AsyncParsableCommand {
         subcommands: [
             UpCommand.self, CoordinatorCommand.self, WorkerCommand.self, GatewayCommand.self, GenerateCommand.self,
             ChatCommand.self, StatusCommand.self, InspectCommand.self, TokenizeCommand.self, BenchCommand.self,
-            SynthCommand.self, QuantizeCommand.self, PlanCommand.self, SimulateCommand.self,
+            SynthCommand.self, QuantizeCommand.self, PlanCommand.self, SimulateCommand.self, ClusterCommand.self,
         ])
 }
 

@@ -33,18 +33,22 @@ enum Program {
     }()
 
     /// Starts the program; its output goes to files, which cannot fill up as pipes do.
-    static func start(_ arguments: [String], input: String = "", outputPath: String? = nil) throws -> Running {
+    static func start(
+        _ arguments: [String], input: String = "", outputPath: String? = nil, environment: [String: String] = [:]
+    ) throws -> Running {
         let folder = FileManager.default.temporaryDirectory
             .appendingPathComponent("phalanx-test-\(UUID().uuidString)", isDirectory: true)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        return try Running(path: path, arguments: arguments, input: input, folder: folder, outputPath: outputPath)
+        return try Running(
+            path: path, arguments: arguments, input: input, folder: folder, outputPath: outputPath,
+            environment: environment)
     }
 
     /// Runs the program to its end.
     static func run(
-        _ arguments: [String], input: String = "", outputPath: String? = nil
+        _ arguments: [String], input: String = "", outputPath: String? = nil, environment: [String: String] = [:]
     ) async throws -> Outcome {
-        let running = try start(arguments, input: input, outputPath: outputPath)
+        let running = try start(arguments, input: input, outputPath: outputPath, environment: environment)
         defer { running.cleanUp() }
         return try await running.outcome()
     }
@@ -55,16 +59,23 @@ enum Program {
         let process = Process()
         let folder: URL
 
-        init(path: String, arguments: [String], input: String, folder: URL, outputPath: String?) throws {
+        init(
+            path: String, arguments: [String], input: String, folder: URL, outputPath: String?,
+            environment: [String: String]
+        ) throws {
             self.folder = folder
             let names = ["input", "output", "errors"].map { folder.appendingPathComponent($0) }
             try Data(input.utf8).write(to: names[0])
             for name in names[1...] { try Data().write(to: name) }
             process.executableURL = URL(fileURLWithPath: path)
             process.arguments = arguments
-            // Tests leave the user's own cache alone.
-            process.environment = ProcessInfo.processInfo.environment.merging(
-                ["XDG_CACHE_HOME": folder.appendingPathComponent("cache").path], uniquingKeysWith: { _, own in own })
+            // Tests leave the user's own cache and credentials alone.
+            let own = ["XDG_CACHE_HOME": "cache", "XDG_CONFIG_HOME": "config"].mapValues {
+                folder.appendingPathComponent($0).path
+            }
+            process.environment = ProcessInfo.processInfo.environment
+                .merging(own, uniquingKeysWith: { _, own in own })
+                .merging(environment, uniquingKeysWith: { _, given in given })
             process.standardInput = try FileHandle(forReadingFrom: names[0])
             process.standardOutput = try FileHandle(
                 forWritingTo: outputPath.map { URL(fileURLWithPath: $0) } ?? names[1])

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CoordinatorClient
 import CoordinatorNode
 import Foundation
 import Inference
@@ -18,7 +19,8 @@ struct CoordinatorCommand: AsyncParsableCommand {
             others. --replicas 1 makes one pipeline and leaves later workers as spares; --replicas N makes N.
 
             The gateway runs in the same process unless --no-gateway is given. Workers on other machines need --bind with \
-            an address that they can reach, and --insecure until nodes can authenticate.
+            an address that they can reach, and credentials: `phalanx cluster init` makes them. Then nodes speak mutual TLS, and \
+            the gRPC health service, too, answers only who has a certificate; the gateway's /healthz and /readyz stay open.
             """)
 
     @OptionGroup var model: ModelOptions
@@ -49,8 +51,8 @@ struct CoordinatorCommand: AsyncParsableCommand {
     @OptionGroup var logs: LogOptions
 
     mutating func validate() throws {
-        try binding.check(bind, flag: "--bind")
-        try binding.check(httpHost, flag: "--http-host")
+        try binding.check(bind, flag: "--bind", isEncrypted: binding.directory != nil)
+        try binding.checkAPI(httpHost, flag: "--http-host")
         guard (0...65535).contains(port), (0...65535).contains(httpPort) else {
             throw ValidationError("Ports must be between 0 and 65535.")
         }
@@ -64,14 +66,19 @@ struct CoordinatorCommand: AsyncParsableCommand {
         // They join again when the coordinator comes back.
         configuration.dismissesWorkers = false
         configuration.cacheDirectory = caching.directory
+        let authority = try binding.directory.map {
+            try TrustAuthority(directory: $0, logger: logs.logger("phalanx.trust"))
+        }
         let coordinator = try Coordinator(
-            configuration: configuration, transport: TCPTransport(logger: logs.logger("phalanx.transport")),
+            configuration: configuration,
+            transport: TCPTransport(security: authority?.security, logger: logs.logger("phalanx.transport")),
             logger: logs.logger("phalanx.coordinator"))
         let layerCount = await coordinator.layerCount
         try model.checkWorkers(workers, layerCount: layerCount)
-        let address = "\(bind):\(try await coordinator.start())"
-        note("Workers join with: phalanx worker --join \(address)")
+        let address = "\(bind):\(try await coordinator.start(serving: authority?.handlers ?? [:]))"
+        note("Workers join with: phalanx worker --join \(address)\(authority == nil ? "" : " --token-file FILE")")
         var services: [any Service] = [TaskService { try await coordinator.run() }]
+        if let authority { services.append(TaskService { try await authority.run() }) }
         var gateway: Serving.GatewayHandle?
         if !noGateway {
             let handle = try await Serving.gateway(engine: coordinator, host: httpHost, port: httpPort, logs: logs)

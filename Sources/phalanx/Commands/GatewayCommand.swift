@@ -13,25 +13,32 @@ struct GatewayCommand: AsyncParsableCommand {
     @Option(help: "The coordinator's address, HOST:PORT.")
     var coordinator: AddressArgument
 
+    @Option(help: "The gateway's name in its certificate (default: of this machine).")
+    var name: String?
+
     @Option(help: "The address of the OpenAI API.")
     var host = "127.0.0.1"
 
     @Option(name: .shortAndLong, help: "The port of the OpenAI API; 0 picks a free one.")
     var port = 8080
 
+    @OptionGroup var tokens: TokenOptions
     @OptionGroup var binding: BindOptions
     @OptionGroup var logs: LogOptions
 
     mutating func validate() throws {
-        try binding.check(host, flag: "--host")
-        try binding.check(coordinator.host, flag: "--coordinator")
+        try binding.checkAPI(host, flag: "--host")
+        try binding.check(
+            coordinator.host, flag: "--coordinator", isEncrypted: tokens.encrypts(with: binding))
         guard (0...65535).contains(port) else { throw ValidationError("--port must be between 0 and 65535.") }
     }
 
     func run() async throws {
+        let trust = try await NodeTrust.open(
+            .gateway, name: name, binding: binding, tokens: tokens, coordinator: coordinator, logs: logs)
         let engine = RemoteEngine(
-            transport: TCPTransport(logger: logs.logger("phalanx.transport")), host: coordinator.host,
-            port: coordinator.port, logger: logs.logger("phalanx.gateway"))
+            transport: trust.transport, host: coordinator.host, port: coordinator.port,
+            logger: logs.logger("phalanx.gateway"))
         let gateway = try await Serving.gateway(engine: engine, host: host, port: port, logs: logs)
         let announcement = TaskService {
             note(
@@ -39,6 +46,7 @@ struct GatewayCommand: AsyncParsableCommand {
             )
             try await Serving.untilCancelled()
         }
-        try await Serving.run([gateway.service, announcement], logger: logs.logger("phalanx"))
+        try await Serving.run(
+            [gateway.service, announcement] + (trust.service.map { [$0] } ?? []), logger: logs.logger("phalanx"))
     }
 }

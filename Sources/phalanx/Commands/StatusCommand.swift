@@ -5,6 +5,7 @@ import Inference
 import Logging
 import Terminal
 import Transport
+import Trust
 
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -24,6 +25,11 @@ struct StatusCommand: AsyncParsableCommand {
     @Flag(help: "Print JSON instead of a table.")
     var json = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Where the credentials lie with which to ask a coordinator (default: as for a gateway).", valueName: "dir"))
+    var clusterDir: String?
+
     @Flag(
         help: "Go on showing it until Ctrl-C: as a live table on a terminal, else as a line (or JSON object) each time."
     )
@@ -41,20 +47,30 @@ struct StatusCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        if watch { return try await StatusWatch(interval: .seconds(interval), json: json, look: source()).run() }
+        if watch { return try await StatusWatch(interval: .seconds(interval), json: json, look: try source()).run() }
         let status = try await source()()
         if json { try JSONOutput.write(status) } else { try Output.line(status.table()) }
     }
 
     /// Asks the gateway or the coordinator.
-    private func source() -> @Sendable () async throws -> ClusterStatus {
+    private func source() throws -> @Sendable () async throws -> ClusterStatus {
         guard let coordinator else {
             let client = GatewayClient(url: url)
             return { try await client.status() }
         }
         let engine = RemoteEngine(
-            transport: TCPTransport(logger: logs.logger("phalanx.transport")), host: coordinator.host,
-            port: coordinator.port, logger: logs.logger("phalanx.status"))
+            transport: TCPTransport(security: try security(), logger: logs.logger("phalanx.transport")),
+            host: coordinator.host, port: coordinator.port, logger: logs.logger("phalanx.status"))
         return { try await engine.status() }
+    }
+
+    /// What a gateway or coordinator of this machine shows; nil in plain text.
+    private func security() throws -> TransportSecurity? {
+        var binding = BindOptions()
+        binding.clusterDir = clusterDir
+        guard let directory = binding.directory else { return nil }
+        return try (directory.credentials(.gateway) ?? directory.credentials(.coordinator)).map {
+            try TransportSecurity($0)
+        }
     }
 }

@@ -13,7 +13,8 @@ struct UpCommand: AsyncParsableCommand {
         discussion: """
             The workers are child processes and end with this one, however it ends. Everything listens on loopback, unless \
             --host says otherwise for the OpenAI API. All workers together are one pipeline, or --replicas pipelines that \
-            each hold the whole model.
+            each hold the whole model. With --cluster-dir the nodes speak mutual TLS, so that further workers need \
+            credentials of that cluster.
             """)
 
     @OptionGroup var model: ModelOptions
@@ -46,7 +47,7 @@ struct UpCommand: AsyncParsableCommand {
         guard (0...65535).contains(port), (0...65535).contains(coordinatorPort) else {
             throw ValidationError("Ports must be between 0 and 65535.")
         }
-        try binding.check(host, flag: "--host")
+        try binding.checkAPI(host, flag: "--host")
         try model.checkSplit(workerCount: workers)
     }
 
@@ -54,7 +55,7 @@ struct UpCommand: AsyncParsableCommand {
         try ReadyFile.prepare(readyFile)
         let cluster = try await LocalCluster(
             model: model, workerCount: workers, resources: resources, caching: caching,
-            coordinatorPort: coordinatorPort, logs: logs)
+            coordinatorPort: coordinatorPort, clusterDirectory: binding.namedDirectory, logs: logs)
         do {
             try await serve(cluster)
         } catch {

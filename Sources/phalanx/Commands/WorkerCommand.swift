@@ -16,6 +16,9 @@ struct WorkerCommand: AsyncParsableCommand {
         discussion: """
             The worker opens the checkpoint at --model, or at the path that the coordinator names, and reads only its own \
             layers. It joins again by itself when the coordinator went away and comes back. SIGTERM ends it.
+
+            With a join token of `phalanx cluster invite` the worker gets a key and a certificate of its own at its first \
+            start; from then on it needs no token.
             """)
 
     @Option(help: "The coordinator's address, HOST:PORT.")
@@ -30,7 +33,8 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "The host under which other workers reach this one (default: the one of --bind).")
     var advertise: String?
 
-    @Option(help: "The worker's name, unique in the cluster (default: host name and process id).")
+    @Option(
+        help: "The worker's name, unique in the cluster (default: as in its certificate, or host name and process id).")
     var name: String?
 
     @Option(
@@ -49,12 +53,14 @@ struct WorkerCommand: AsyncParsableCommand {
     @Flag(help: .hidden)
     var exitWithInput = false
 
+    @OptionGroup var tokens: TokenOptions
     @OptionGroup var binding: BindOptions
     @OptionGroup var logs: LogOptions
 
     mutating func validate() throws {
-        try binding.check(bind, flag: "--bind")
-        try binding.check(join.host, flag: "--join")
+        let isEncrypted = tokens.encrypts(with: binding)
+        try binding.check(bind, flag: "--bind", isEncrypted: isEncrypted)
+        try binding.check(join.host, flag: "--join", isEncrypted: isEncrypted)
         if bind == "0.0.0.0" || bind == "::", advertise == nil {
             throw ValidationError("--bind \(bind) is no address that others can dial: add --advertise HOST.")
         }
@@ -68,10 +74,13 @@ struct WorkerCommand: AsyncParsableCommand {
         let logger = logs.logger("phalanx.worker")
         let processID = Int(ProcessInfo.processInfo.processIdentifier)
         let cache = caching.cache(logger: logger)
+        let trust = try await NodeTrust.open(
+            .worker, name: name, binding: binding, tokens: tokens, coordinator: join, logs: logs)
         let configuration = WorkerConfiguration(
             coordinatorHost: join.host, coordinatorPort: join.port, bindHost: bind, bindPort: port,
             advertisedHost: advertise ?? bind,
-            node: NodeID(name ?? "\(ProcessInfo.processInfo.hostName)-\(processID)"), processID: processID,
+            node: NodeID(trust.name ?? name ?? "\(ProcessInfo.processInfo.hostName)-\(processID)"),
+            processID: processID,
             threadCount: threadCount, processors: cpus?.values,
             memoryByteCount: resources.memoryByteCount(of: machine),
             bytesPerSecond: try speed ?? SpeedProbe.bytesPerSecond(threadCount: threadCount, processors: cpus?.values),
@@ -79,8 +88,7 @@ struct WorkerCommand: AsyncParsableCommand {
             // A worker that was started by another command is shown there.
             watchLoading: exitWithInput ? nil : LoadingDisplay().show)
         let worker = Worker(
-            configuration: configuration, transport: TCPTransport(logger: logs.logger("phalanx.transport")),
-            logger: logger)
+            configuration: configuration, transport: trust.transport, logger: logger)
         // A parent that asks for the end waits longer than this before it insists.
         if exitWithInput { InputWatch.exitAtEnd { cache?.finishWriting(withinSeconds: 1) } }
         let group = ServiceGroup(
@@ -89,7 +97,7 @@ struct WorkerCommand: AsyncParsableCommand {
                     .init(
                         service: TaskService { try await worker.run() },
                         successTerminationBehavior: .gracefullyShutdownGroup)
-                ],
+                ] + (trust.service.map { [.init(service: $0)] } ?? []),
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
     }

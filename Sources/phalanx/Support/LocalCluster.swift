@@ -1,4 +1,5 @@
 import Checkpoint
+import CoordinatorClient
 import CoordinatorNode
 import Foundation
 import Host
@@ -6,6 +7,7 @@ import Inference
 import Logging
 import Terminal
 import Transport
+import Trust
 
 /// A coordinator in this process and workers in child processes, all on loopback.
 final class LocalCluster: Sendable {
@@ -17,30 +19,38 @@ final class LocalCluster: Sendable {
     /// Starts everything; `waitUntilReady` tells when it serves.
     init(
         model: ModelOptions, workerCount: Int, resources: ResourceOptions, caching: CacheOptions,
-        coordinatorPort: Int = 0, logs: LogOptions
+        coordinatorPort: Int = 0, clusterDirectory: ClusterDirectory? = nil, logs: LogOptions
     ) async throws {
         var configuration = try model.coordinatorConfiguration(
             host: "127.0.0.1", port: coordinatorPort, workerCount: workerCount)
         configuration.cacheDirectory = caching.settings?.directory
-        let transport = TCPTransport(logger: logs.logger("phalanx.transport"))
+        let authority = try clusterDirectory.map {
+            try TrustAuthority(directory: $0, logger: logs.logger("phalanx.trust"))
+        }
+        let transport = TCPTransport(security: authority?.security, logger: logs.logger("phalanx.transport"))
         let coordinator = try Coordinator(
             configuration: configuration, transport: transport, logger: logs.logger("phalanx.coordinator"))
         let layerCount = await coordinator.layerCount
         try model.checkWorkers(workerCount, layerCount: layerCount)
-        let port = try await coordinator.start()
+        let port = try await coordinator.start(serving: authority?.handlers ?? [:])
         self.coordinator = coordinator
         self.coordinatorPort = port
-        serving = Task { try await coordinator.run() }
+        serving = Task {
+            async let trust: Void? = authority?.run()
+            try await coordinator.run()
+            _ = try await trust
+        }
         workers = try await Self.startWorkers(
             count: workerCount, coordinator: coordinator, port: port, resources: resources,
-            cacheArguments: caching.arguments, logLevel: logs.logLevel.rawValue)
+            otherArguments: caching.arguments + ["--cluster-dir", clusterDirectory?.path ?? "none"],
+            logLevel: logs.logLevel.rawValue)
     }
 
     /// The cores and the memory are divided among the workers, since pinned threads must not meet.
     ///
     /// One starts after the other has joined, so that the first one gets the first layers.
     private static func startWorkers(
-        count: Int, coordinator: Coordinator, port: Int, resources: ResourceOptions, cacheArguments: [String],
+        count: Int, coordinator: Coordinator, port: Int, resources: ResourceOptions, otherArguments: [String],
         logLevel: String
     ) async throws -> [WorkerProcess] {
         let machine = Machine.detect()
@@ -57,7 +67,7 @@ final class LocalCluster: Sendable {
                     name: "worker-\(index)", coordinatorPort: port, threadCount: end - first,
                     processors: isDivisible ? Array(processors[first..<end]) : nil,
                     memoryByteCount: memoryByteCount / count, logLevel: logLevel,
-                    cacheArguments: cacheArguments))
+                    otherArguments: otherArguments))
             workers.append(worker)
             while workers.allSatisfy({ $0.ending == nil }), try await coordinator.status().workers.count < workers.count
             {

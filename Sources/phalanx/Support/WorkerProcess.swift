@@ -15,8 +15,8 @@ final class WorkerProcess: @unchecked Sendable {
         var processors: [Int]?
         var memoryByteCount: Int
         var logLevel: String
-        /// What the worker is told of the cache.
-        var cacheArguments: [String]
+        /// What the worker is told of the cache and of the cluster's credentials.
+        var otherArguments: [String]
     }
 
     init(_ settings: Settings) throws {
@@ -30,7 +30,7 @@ final class WorkerProcess: @unchecked Sendable {
         if let processors = settings.processors {
             arguments += ["--cpus", processors.map(String.init).joined(separator: ",")]
         }
-        arguments += settings.cacheArguments
+        arguments += settings.otherArguments
         process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         process.arguments = arguments
         process.standardInput = input
