@@ -61,7 +61,7 @@ import Testing
         (["--model", "demo", "--streams", "0"], 2, "--streams must"),
         (["--model", "demo", "--rate", "nan"], 2, "--rate must"),
         (["--model", "demo", "--requests", "10001"], 2, "--requests must"),
-        (["--model", "demo", "--jitter", "-1"], 2, "--jitter must"),
+        (["--model", "demo", "--jitter=-1"], 2, "--jitter must"),
         (["--model", "demo", "--random", "5"], 2, "stands alone"),
         ([], 2, "--model FILE"),
     ])
