@@ -154,7 +154,8 @@ export class Chat {
         message.figures = {
           tokens,
           firstSeconds: first === undefined ? undefined : (first - began) / 1000,
-          perSecond: last > first && tokens > 1 ? ((tokens - 1) * 1000) / (last - first) : undefined,
+          // What comes all at once says nothing of the pace.
+          perSecond: last - first > 50 && tokens > 1 ? ((tokens - 1) * 1000) / (last - first) : undefined,
           cached: usage.prompt_tokens_details?.cached_tokens ?? 0,
         };
       }
