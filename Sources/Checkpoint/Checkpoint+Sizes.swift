@@ -26,4 +26,17 @@ extension Checkpoint {
             }
         }
     }
+
+    /// The tensors by type, the most frequent first: "Q8_0 x 37, F32 x 13".
+    public var typeSummary: String {
+        var counts: [String: Int] = [:]
+        for view in tensors { counts[view.typeName, default: 0] += 1 }
+        return counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+            .map { "\($0.key) x \($0.value)" }.joined(separator: ", ")
+    }
+}
+
+extension TensorView {
+    /// The name of the type; "mixed" for a tensor that is put together from parts of different types.
+    public var typeName: String { type?.name ?? "mixed" }
 }

@@ -23,6 +23,8 @@ public final class Checkpoint: Sendable {
     public let chatTemplate: String?
     /// The model card (Markdown): GGUF key `phalanx.model_card`, or `README.md` in the directory; nil without one.
     public let modelCard: String?
+    /// The licence by its short name ("mit"): GGUF key `general.license`, or `license:` in the front matter of the card.
+    public let license: String?
     /// Whether there are weights; a vocabulary-only GGUF file and a directory with only a tokenizer have none.
     public var hasWeights: Bool { !views.isEmpty }
 
@@ -38,7 +40,7 @@ public final class Checkpoint: Sendable {
 
     private init(
         path: String, format: Format, configuration: ModelConfiguration, name: String, chatTemplate: String?,
-        modelCard: String?, source: Source
+        modelCard: String?, license: String?, source: Source
     ) throws(CheckpointError) {
         self.path = path
         self.format = format
@@ -46,6 +48,7 @@ public final class Checkpoint: Sendable {
         self.name = name
         self.chatTemplate = chatTemplate
         self.modelCard = modelCard
+        self.license = license
         self.source = source
         views = try source.views(configuration, path: path)
     }
@@ -73,19 +76,37 @@ public final class Checkpoint: Sendable {
             name: gguf.string("general.name") ?? file.deletingPathExtension().lastPathComponent,
             chatTemplate: gguf.string("tokenizer.chat_template"),
             modelCard: gguf.string("phalanx.model_card"),
+            license: gguf.string("general.license"),
             source: .gguf(tensors))
     }
 
     private static func open(huggingFace directory: URL) throws(CheckpointError) -> Checkpoint {
-        try Checkpoint(
+        let card = try TextFile.text(
+            directory.appendingPathComponent("README.md").path, limit: TextFile.configurationLimit)
+        return try Checkpoint(
             path: directory.path,
             format: .huggingFace,
             configuration: ModelConfiguration(huggingFace: directory),
             name: directory.resolvingSymlinksInPath().lastPathComponent,
             chatTemplate: ChatTemplateFile.text(in: directory),
-            modelCard: TextFile.text(
-                directory.appendingPathComponent("README.md").path, limit: TextFile.configurationLimit),
+            modelCard: card,
+            license: card.flatMap(license(ofCard:)),
             source: .huggingFace(SafetensorsModel(directory: directory), directory))
+    }
+
+    /// The licence in the front matter (YAML between lines of three dashes) of a model card.
+    static func license(ofCard card: String) -> String? {
+        let lines = card.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+            .lazy.map { $0.trimmingCharacters(in: .whitespaces) }
+        guard lines.first == "---" else { return nil }
+        for line in lines.dropFirst() {
+            guard line != "---" else { return nil }
+            if line.hasPrefix("license:") {
+                let name = line.dropFirst("license:".count).trimmingCharacters(in: CharacterSet(charactersIn: " \"'"))
+                return name.isEmpty ? nil : name
+            }
+        }
+        return nil
     }
 
     /// The tensor of a role; its shape is what the configuration says.

@@ -44,7 +44,9 @@ struct ServedModel: Sendable {
             layerCount: model.layerCount, parameterCount: checkpoint.parameterCount,
             endOfSequenceTokens: Self.endTokens(model, definition),
             tokenizerHash: hash.hexadecimal(), createdSeconds: Int(Date().timeIntervalSince1970),
-            card: checkpoint.modelCard)
+            card: checkpoint.modelCard, architecture: model.architecture.rawValue,
+            quantization: checkpoint.typeSummary, weightByteCount: checkpoint.weightByteCount,
+            license: checkpoint.license)
     }
 
     /// The union of what the configuration and the tokenizer name.

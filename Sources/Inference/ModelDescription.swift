@@ -21,11 +21,20 @@ public struct ModelDescription: Hashable, Sendable, Codable {
     public var createdSeconds: Int
     /// The model card in Markdown, when the checkpoint has one.
     public var card: String?
+    /// The computation graph, "phi3"; empty when unknown.
+    public var architecture: String
+    /// The weights' types, the most frequent first: "Q8_0 x 37, F32 x 13"; empty when unknown.
+    public var quantization: String
+    /// Bytes of all weights as they are in the checkpoint.
+    public var weightByteCount: Int
+    /// The licence that the checkpoint names, such as "mit".
+    public var license: String?
 
     public init(
         id: String, name: String, fingerprint: String, systemFingerprint: String, contextLength: Int,
         vocabularySize: Int, layerCount: Int, parameterCount: Int, endOfSequenceTokens: [Int32],
-        tokenizerHash: String, createdSeconds: Int, card: String?
+        tokenizerHash: String, createdSeconds: Int, card: String?, architecture: String = "",
+        quantization: String = "", weightByteCount: Int = 0, license: String? = nil
     ) {
         self.id = id
         self.name = name
@@ -39,5 +48,9 @@ public struct ModelDescription: Hashable, Sendable, Codable {
         self.tokenizerHash = tokenizerHash
         self.createdSeconds = createdSeconds
         self.card = card
+        self.architecture = architecture
+        self.quantization = quantization
+        self.weightByteCount = weightByteCount
+        self.license = license
     }
 }

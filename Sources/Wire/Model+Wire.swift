@@ -33,7 +33,12 @@ extension ModelDescription: WireMessage {
             createdSeconds: try WireReader.count(
                 unsafe message.created_seconds, "ModelDescription.created_seconds"),
             card: try unsafe WireReader.text(
-                message.card, "ModelDescription.card", limit: WireLimits.cardByteCount))
+                message.card, "ModelDescription.card", limit: WireLimits.cardByteCount),
+            architecture: try unsafe WireReader.string(message.architecture, "ModelDescription.architecture"),
+            quantization: try unsafe WireReader.string(message.quantization, "ModelDescription.quantization"),
+            weightByteCount: try WireReader.count(
+                unsafe message.weight_byte_count, "ModelDescription.weight_byte_count"),
+            license: try unsafe WireReader.text(message.license, "ModelDescription.license"))
     }
 }
 
@@ -156,6 +161,10 @@ extension WireArena {
         unsafe message.pointee.tokenizer_hash = unsafe string(model.tokenizerHash)
         unsafe message.pointee.created_seconds = UInt64(clamping: model.createdSeconds)
         unsafe message.pointee.card = unsafe optionalText(model.card, limit: WireLimits.cardByteCount)
+        unsafe message.pointee.architecture = unsafe string(model.architecture)
+        unsafe message.pointee.quantization = unsafe string(model.quantization)
+        unsafe message.pointee.weight_byte_count = UInt64(clamping: model.weightByteCount)
+        unsafe message.pointee.license = unsafe optionalText(model.license)
         return unsafe message
     }
 

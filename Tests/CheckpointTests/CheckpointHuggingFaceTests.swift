@@ -106,6 +106,7 @@ import Testing
         try directory.write("# Card", to: "README.md")
         #expect(try open().chatTemplate == "J")
         #expect(try open().modelCard == "# Card")
+        #expect(try open().license == nil)
     }
 
     @Test(
@@ -185,5 +186,15 @@ import Testing
             #expect(
                 LongRope.attentionFactor(contextLength: context, originalContextLength: original) == Float(reference))
         }
+    }
+
+    @Test(
+        arguments: [
+            ("---\nlicense: mit\n---\n# Phi", "mit"),
+            ("---\r\ntags: [a]\r\nlicense: \"apache-2.0\"\r\n---\r\n", "apache-2.0"),
+            ("---\ntags: [a]\n---\nlicense: mit", nil), ("license: mit", nil), ("---\nlicense:\n---", nil), ("", nil),
+        ] as [(String, String?)])
+    func `a card's front matter names the licence`(card: String, license: String?) {
+        #expect(Checkpoint.license(ofCard: card) == license)
     }
 }

@@ -174,7 +174,8 @@ struct RandomMessages {
             contextLength: 1 + number(1 << 30),
             vocabularySize: 1 + number(1 << 30), layerCount: 1 + number(200), parameterCount: number(1 << 50),
             endOfSequenceTokens: tokens(5), tokenizerHash: text(), createdSeconds: number(1 << 40),
-            card: optional { $0.text(3000) })
+            card: optional { $0.text(3000) }, architecture: text(), quantization: text(),
+            weightByteCount: number(1 << 50), license: optional { $0.text(300) })
     }
 
     mutating func status() -> ClusterStatus {

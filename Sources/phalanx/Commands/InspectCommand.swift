@@ -46,7 +46,7 @@ struct InspectCommand: ParsableCommand {
 
     private func report(_ checkpoint: Checkpoint) throws -> Report {
         let tensors = checkpoint.tensors.map { view in
-            Report.Tensor(name: view.name, type: typeName(view), rows: view.rows, columns: view.columns)
+            Report.Tensor(name: view.name, type: view.typeName, rows: view.rows, columns: view.columns)
         }
         return Report(
             path: checkpoint.path, name: checkpoint.name, format: checkpoint.format.rawValue,
@@ -61,9 +61,10 @@ struct InspectCommand: ParsableCommand {
         table.add(["name", checkpoint.name])
         table.add(["path", checkpoint.path])
         table.add(["format", checkpoint.format.rawValue])
+        table.add(["licence", checkpoint.license ?? "not named"])
         table.add(["fingerprint", try checkpoint.fingerprint()])
         table.add(["parameters", "\(checkpoint.parameterCount)"])
-        table.add(["weights", ByteCount.text(checkpoint.weightByteCount) + " (" + types(checkpoint) + ")"])
+        table.add(["weights", ByteCount.text(checkpoint.weightByteCount) + " (" + checkpoint.typeSummary + ")"])
         table.add(["layers", "\(model.layerCount)"])
         table.add(["hidden size", "\(model.hiddenSize)"])
         table.add([
@@ -85,21 +86,11 @@ struct InspectCommand: ParsableCommand {
             ? "\(model.contextLength)" : "\(model.contextLength) (LongRoPE beyond \(model.originalContextLength))"
     }
 
-    /// "Q8_0 x 37, F32 x 13": the tensors by type.
-    private func types(_ checkpoint: Checkpoint) -> String {
-        var counts: [String: Int] = [:]
-        for view in checkpoint.tensors { counts[typeName(view), default: 0] += 1 }
-        return counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-            .map { "\($0.key) x \($0.value)" }.joined(separator: ", ")
-    }
-
-    private func typeName(_ view: TensorView) -> String { view.type?.name ?? "mixed" }
-
     private func tensorTable(_ checkpoint: Checkpoint) -> String {
         var table = Table([("TENSOR", .left), ("TYPE", .left), ("ROWS", .right), ("COLUMNS", .right), ("SIZE", .right)])
         for view in checkpoint.tensors {
             table.add([
-                view.name, typeName(view), "\(view.rows)", "\(view.columns)", ByteCount.text(view.byteCount),
+                view.name, view.typeName, "\(view.rows)", "\(view.columns)", ByteCount.text(view.byteCount),
             ])
         }
         return table.text()

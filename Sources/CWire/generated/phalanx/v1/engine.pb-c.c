@@ -1077,7 +1077,7 @@ const ProtobufCMessageDescriptor phalanx__v1__tokenizer_chunk__descriptor =
   (ProtobufCMessageInit) phalanx__v1__tokenizer_chunk__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__model_description__field_descriptors[12] =
+static const ProtobufCFieldDescriptor phalanx__v1__model_description__field_descriptors[16] =
 {
   {
     "id",
@@ -1223,8 +1223,57 @@ static const ProtobufCFieldDescriptor phalanx__v1__model_description__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "architecture",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__ModelDescription, architecture),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "quantization",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__ModelDescription, quantization),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "weight_byte_count",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__ModelDescription, weight_byte_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "license",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__ModelDescription, license),
+    &phalanx__v1__text__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__model_description__field_indices_by_name[] = {
+  12,   /* field[12] = architecture */
   11,   /* field[11] = card */
   4,   /* field[4] = context_length */
   10,   /* field[10] = created_seconds */
@@ -1232,16 +1281,19 @@ static const unsigned phalanx__v1__model_description__field_indices_by_name[] = 
   2,   /* field[2] = fingerprint */
   0,   /* field[0] = id */
   6,   /* field[6] = layer_count */
+  15,   /* field[15] = license */
   1,   /* field[1] = name */
   7,   /* field[7] = parameter_count */
+  13,   /* field[13] = quantization */
   3,   /* field[3] = system_fingerprint */
   9,   /* field[9] = tokenizer_hash */
   5,   /* field[5] = vocabulary_size */
+  14,   /* field[14] = weight_byte_count */
 };
 static const ProtobufCIntRange phalanx__v1__model_description__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 0, 16 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__model_description__descriptor =
 {
@@ -1251,7 +1303,7 @@ const ProtobufCMessageDescriptor phalanx__v1__model_description__descriptor =
   "Phalanx__V1__ModelDescription",
   "phalanx.v1",
   sizeof(Phalanx__V1__ModelDescription),
-  12,
+  16,
   phalanx__v1__model_description__field_descriptors,
   phalanx__v1__model_description__field_indices_by_name,
   1,  phalanx__v1__model_description__number_ranges,

@@ -142,10 +142,14 @@ struct  Phalanx__V1__ModelDescription
    */
   uint64_t created_seconds;
   Phalanx__V1__Text *card;
+  char *architecture;
+  char *quantization;
+  uint64_t weight_byte_count;
+  Phalanx__V1__Text *license;
 };
 #define PHALANX__V1__MODEL_DESCRIPTION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__model_description__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0,NULL, (char *)protobuf_c_empty_string, 0, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0,NULL, (char *)protobuf_c_empty_string, 0, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL }
 
 
 struct  Phalanx__V1__WorkerStatus
