@@ -97,12 +97,13 @@ let package = Package(
         module(
             "Gateway",
             ["Inference", "Tokenization", hummingbird, nioCore, nioHTTP1, httpTypes, logging, lifecycle],
-            // The web page is part of the program: no file beside it to get lost.
-            resources: [
-                "index.html", "icon.svg", "page.css", "chat.css", "cluster.css", "api.js", "changes.js", "chat.js",
-                "cluster.js", "conversations.js", "dom.js", "figures.js", "inline.js", "markdown.js", "message.js",
-                "page.js", "pipeline.js", "reader.js", "settings.js", "theme.js",
-            ].map { .embedInCode("Page/" + $0) }),
+            // The web page and the description of the API are part of the program: no files beside it to get lost.
+            resources: [.embedInCode("OpenAPI/openapi.json")]
+                + [
+                    "index.html", "icon.svg", "page.css", "chat.css", "cluster.css", "api.js", "changes.js", "chat.js",
+                    "cluster.js", "conversations.js", "dom.js", "figures.js", "inline.js", "markdown.js", "message.js",
+                    "page.js", "pipeline.js", "reader.js", "settings.js", "theme.js",
+                ].map { .embedInCode("Page/" + $0) }),
         // Floor 5
         module(
             "WorkerNode",

@@ -90,12 +90,12 @@ public final class Checkpoint: Sendable {
             name: directory.resolvingSymlinksInPath().lastPathComponent,
             chatTemplate: ChatTemplateFile.text(in: directory),
             modelCard: card,
-            license: card.flatMap(license(ofCard:)),
+            license: card.flatMap(frontMatterLicense(ofCard:)),
             source: .huggingFace(SafetensorsModel(directory: directory), directory))
     }
 
     /// The licence in the front matter (YAML between lines of three dashes) of a model card.
-    static func license(ofCard card: String) -> String? {
+    private static func frontMatterLicense(ofCard card: String) -> String? {
         let lines = card.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
             .lazy.map { $0.trimmingCharacters(in: .whitespaces) }
         guard lines.first == "---" else { return nil }

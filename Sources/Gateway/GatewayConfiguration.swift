@@ -21,12 +21,14 @@ public struct GatewayConfiguration: Hashable, Sendable {
     public var idleMilliseconds: Int
     /// The longest a request may take, in milliseconds; nil for the engine's default.
     public var requestTimeoutMilliseconds: Int?
+    /// What is kept of answers of `/v1/responses`.
+    public var responses: ResponseLimits
 
     public init(
         host: String = "127.0.0.1", port: Int = 8080, maxBodyByteCount: Int = 8 << 20, maxConnectionCount: Int = 1024,
         maxChoiceCount: Int = 128, maxPromptCount: Int = 1024, concurrentPromptCount: Int = 16,
         keepAliveMilliseconds: Int = 10_000, slowClientMilliseconds: Int = 60_000, idleMilliseconds: Int = 75_000,
-        requestTimeoutMilliseconds: Int? = nil
+        requestTimeoutMilliseconds: Int? = nil, responses: ResponseLimits = ResponseLimits()
     ) {
         self.host = host
         self.port = port
@@ -39,5 +41,6 @@ public struct GatewayConfiguration: Hashable, Sendable {
         self.slowClientMilliseconds = slowClientMilliseconds
         self.idleMilliseconds = idleMilliseconds
         self.requestTimeoutMilliseconds = requestTimeoutMilliseconds
+        self.responses = responses
     }
 }

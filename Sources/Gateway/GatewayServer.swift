@@ -4,7 +4,7 @@ public import Logging
 import NIOCore
 public import ServiceLifecycle
 
-/// An HTTP server that speaks OpenAI's API and lets any engine answer.
+/// An HTTP server that speaks OpenAI's, Anthropic's and Ollama's APIs and lets any engine answer.
 ///
 /// On graceful shutdown it takes no new connections, finishes the answers that are on their way, and returns.
 public struct GatewayServer: Service {
@@ -45,7 +45,8 @@ public struct GatewayServer: Service {
 
     func application() -> Application<GatewayResponder> {
         let responder = GatewayResponder(
-            engine: engine, model: ServedModel(engine: engine, load: loadCodec), configuration: configuration,
+            engine: engine, model: ServedModel(engine: engine, load: loadCodec),
+            responses: MemoryResponseStore(limits: configuration.responses), configuration: configuration,
             logger: logger)
         return Application(
             responder: responder,

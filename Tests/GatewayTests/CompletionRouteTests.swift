@@ -51,7 +51,7 @@ struct CompletionRouteTests {
                  "repetition_penalty": 1.25, "logit_bias": {"5": -100, "3": 2.5}, "seed": -1, "ignore_eos": true,
                  "stop_token_ids": [9], "logprobs": 3, "echo": true, "user": "u", "priority": -3,
                  "cache_salt": "pepper", "metadata": {"a": "b"},
-                 "store": true, "suffix": null, "response_format": {"type": "text"}, "unheard_of": [1]}
+                 "suffix": null, "response_format": {"type": "text"}, "unheard_of": [1]}
                 """)
             #expect(answer.code == 200, "\(answer.text)")
         }

@@ -7,8 +7,8 @@ struct StopStringScannerTests {
     private func scan(_ pieces: [String], _ stops: [String]) -> (parts: [String], isStopped: Bool) {
         var scanner = StopStringScanner(stops)
         var parts = pieces.map { scanner.append($0) }
-        if !scanner.isStopped { parts.append(scanner.finish()) }
-        return (parts, scanner.isStopped)
+        if scanner.matched == nil { parts.append(scanner.finish()) }
+        return (parts, scanner.matched != nil)
     }
 
     @Test func `text without a stop string passes unchanged`() {

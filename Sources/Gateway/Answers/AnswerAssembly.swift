@@ -5,6 +5,10 @@ struct AnswerUsage: Hashable, Sendable {
     var promptTokenCount = 0
     var completionTokenCount = 0
     var cachedTokenCount = 0
+    /// From the engine's first step to the first token, and from there to the last, in milliseconds; of several
+    /// prompts the sums.
+    var prefillMilliseconds = 0.0
+    var decodeMilliseconds = 0.0
 
     var json: JSONValue {
         [
@@ -30,7 +34,7 @@ struct AnswerAssembly: Sendable {
     private let job: AnswerJob
     private var choices: [ChoiceAssembler]
     private var isEchoed: [Bool]
-    private var cachedTokenCount = 0
+    private var engineUsage = AnswerUsage()
 
     init(_ job: AnswerJob) {
         self.job = job
@@ -64,16 +68,18 @@ struct AnswerAssembly: Sendable {
             for choice in 0..<job.shared.choiceCount {
                 try finish(promptIndex * job.shared.choiceCount + choice, .length, into: &progress)
             }
-            cachedTokenCount += usage.cachedTokenCount
+            engineUsage.cachedTokenCount += usage.cachedTokenCount
+            engineUsage.prefillMilliseconds += usage.prefillMilliseconds
+            engineUsage.decodeMilliseconds += usage.decodeMilliseconds
         }
         return progress
     }
 
     var usage: AnswerUsage {
-        AnswerUsage(
-            promptTokenCount: job.prompts.reduce(0) { $0 + $1.count },
-            completionTokenCount: choices.reduce(0) { $0 + $1.tokenCount },
-            cachedTokenCount: cachedTokenCount)
+        var usage = engineUsage
+        usage.promptTokenCount = job.prompts.reduce(0) { $0 + $1.count }
+        usage.completionTokenCount = choices.reduce(0) { $0 + $1.tokenCount }
+        return usage
     }
 
     private func index(of choice: Int, promptIndex: Int) throws -> Int {

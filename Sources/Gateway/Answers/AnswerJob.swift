@@ -42,6 +42,14 @@ struct AnswerJob: Sendable {
             cacheSalt: shared.cacheSalt)
     }
 
+    /// Checks that all tokens are the model's.
+    static func check(tokens: [Int32], model: ModelDescription, parameter: String) throws {
+        if let wrong = tokens.first(where: { $0 < 0 || Int($0) >= model.vocabularySize }) {
+            throw APIError.invalid(
+                parameter, "Token id \(wrong) is outside the model's vocabulary of \(model.vocabularySize).")
+        }
+    }
+
     /// Checks a prompt's tokens and its room in the context.
     ///
     /// - Parameter parameter: The field to name in the error.
@@ -51,10 +59,7 @@ struct AnswerJob: Sendable {
         guard !prompt.isEmpty else {
             throw APIError.invalid(parameter, "'\(parameter)' has no tokens; give at least one.")
         }
-        if let wrong = prompt.first(where: { $0 < 0 || Int($0) >= model.vocabularySize }) {
-            throw APIError.invalid(
-                parameter, "Token id \(wrong) is outside the model's vocabulary of \(model.vocabularySize).")
-        }
+        try check(tokens: prompt, model: model, parameter: parameter)
         let room = model.contextLength - prompt.count
         guard room >= (maxTokens == 0 ? 0 : 1) else {
             throw APIError(

@@ -40,11 +40,7 @@ struct ChatShape: AnswerShape {
         return chunks
     }
 
-    func usageChunk(_ usage: AnswerUsage) -> JSONValue {
-        var object = job.envelope(object: "chat.completion.chunk", choices: [])
-        object.append("usage", usage.json)
-        return .object(object)
-    }
+    func closing(_ usage: AnswerUsage) -> [JSONValue] { job.usageChunks(object: "chat.completion.chunk", usage) }
 
     private func chunk(
         choice: Int, delta: JSONValue, logprobs: JSONValue, end: ChoiceEnd?, tokens: [AnsweredToken]?
@@ -62,21 +58,7 @@ struct ChatShape: AnswerShape {
 
     private func logprobs(_ tokens: [AnsweredToken]) -> JSONValue {
         guard job.logprobCount != nil else { return .null }
-        let content: [JSONValue] = tokens.compactMap { token in
-            guard let score = token.score else { return nil }
-            var object = entry(TokenLogprob(token: score.token, logprob: score.logprob))
-            object.append("top_logprobs", .array(score.top.map { .object(entry($0)) }))
-            return .object(object)
-        }
-        return ["content": .array(content), "refusal": .null]
-    }
-
-    private func entry(_ alternative: TokenLogprob) -> JSONObject {
-        [
-            "token": .string(job.codec.name(of: alternative.token)),
-            "logprob": .logprob(alternative.logprob),
-            "bytes": .array(job.codec.bytes(of: alternative.token).map { .integer(Int64($0)) }),
-        ]
+        return ["content": .array(job.codec.logprobs(tokens)), "refusal": .null]
     }
 }
 

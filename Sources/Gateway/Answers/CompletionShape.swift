@@ -18,11 +18,7 @@ struct CompletionShape: AnswerShape {
         return isShown ? [job.chunkEnvelope(object: "text_completion", choices: [json(delta, choice: choice)])] : []
     }
 
-    func usageChunk(_ usage: AnswerUsage) -> JSONValue {
-        var object = job.envelope(object: "text_completion", choices: [])
-        object.append("usage", usage.json)
-        return .object(object)
-    }
+    func closing(_ usage: AnswerUsage) -> [JSONValue] { job.usageChunks(object: "text_completion", usage) }
 
     private func json(_ delta: ChoiceDelta, choice: Int) -> JSONValue {
         var object: JSONObject = [

@@ -10,6 +10,9 @@ enum ModelShape {
     static func single(_ model: ModelDescription, id: String) throws -> JSONValue {
         try check(id, model)
         var object = entry(model)
+        object.append("architecture", .string(model.architecture))
+        object.append("quantization", .string(model.quantization))
+        object.append("license", model.license.map { .string($0) } ?? .null)
         object.append("card", model.card.map { .string($0) } ?? .null)
         return .object(object)
     }

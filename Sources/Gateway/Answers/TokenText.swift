@@ -13,6 +13,24 @@ extension TextCodec {
                 return "\\x" + (digits.count == 1 ? "0" + digits : digits)
             }.joined()
     }
+
+    /// The scored ones of the tokens with their alternatives: `{"token", "logprob", "bytes", "top_logprobs"}`.
+    func logprobs(_ tokens: [AnsweredToken]) -> [JSONValue] {
+        tokens.compactMap { token in
+            guard let score = token.score else { return nil }
+            var object = entry(TokenLogprob(token: score.token, logprob: score.logprob))
+            object.append("top_logprobs", .array(score.top.map { .object(entry($0)) }))
+            return .object(object)
+        }
+    }
+
+    private func entry(_ alternative: TokenLogprob) -> JSONObject {
+        [
+            "token": .string(name(of: alternative.token)),
+            "logprob": .logprob(alternative.logprob),
+            "bytes": .array(bytes(of: alternative.token).map { .integer(Int64($0)) }),
+        ]
+    }
 }
 
 extension JSONValue {

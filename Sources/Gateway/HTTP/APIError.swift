@@ -7,6 +7,8 @@ struct APIError: Error, Hashable {
         case invalidRequest
         case contextLengthExceeded
         case modelNotFound
+        case responseNotFound
+        case previousResponseNotFound
         case unknownRoute
         case methodNotAllowed
         case bodyTooLarge
@@ -37,8 +39,8 @@ struct APIError: Error, Hashable {
 
     var status: HTTPResponse.Status {
         switch kind {
-        case .invalidRequest, .contextLengthExceeded: .badRequest
-        case .modelNotFound, .unknownRoute: .notFound
+        case .invalidRequest, .contextLengthExceeded, .previousResponseNotFound: .badRequest
+        case .modelNotFound, .responseNotFound, .unknownRoute: .notFound
         case .methodNotAllowed: .methodNotAllowed
         case .bodyTooLarge: .contentTooLarge
         case .unsupportedMediaType: .unsupportedMediaType
@@ -55,6 +57,8 @@ struct APIError: Error, Hashable {
         case .invalidRequest: ("invalid_request_error", nil)
         case .contextLengthExceeded: ("invalid_request_error", "context_length_exceeded")
         case .modelNotFound: ("invalid_request_error", "model_not_found")
+        case .responseNotFound: ("invalid_request_error", nil)
+        case .previousResponseNotFound: ("invalid_request_error", "previous_response_not_found")
         case .unknownRoute: ("invalid_request_error", "unknown_url")
         case .methodNotAllowed: ("invalid_request_error", "method_not_supported")
         case .bodyTooLarge: ("invalid_request_error", "request_too_large")
@@ -66,7 +70,7 @@ struct APIError: Error, Hashable {
         }
     }
 
-    /// `{"error": {...}}`
+    /// `{"error": {...}}`, as OpenAI has it.
     var body: JSONValue {
         let names = names
         return [

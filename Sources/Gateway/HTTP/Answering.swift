@@ -5,10 +5,13 @@ import Inference
 import Logging
 import NIOCore
 
-/// The two routes that generate: from the body of a request to its answer, whole or streamed.
+/// The routes that take a body: from there to the answer, whole or streamed.
+///
+/// All APIs share the way from a job to its events; their shapes only translate.
 struct Answering: Sendable {
     let engine: any Engine
     let model: ServedModel
+    let responses: any ResponseStore
     let configuration: GatewayConfiguration
     let logger: Logger
     let channel: any Channel
@@ -20,7 +23,9 @@ struct Answering: Sendable {
         try ModelShape.check(parameters.shared.model, model)
         let prompts = try parameters.prompts.map { prompt in
             switch prompt {
-            case .text(let text): try codec.encode(text, addingBeginning: parameters.addsSpecialTokens)
+            // A prompt may be written in the model's own format, so its special tokens count (as in vLLM).
+            case .text(let text):
+                try codec.encode(text, addingBeginning: parameters.addsSpecialTokens, parsingSpecial: true)
             case .tokens(let tokens): tokens
             }
         }
@@ -54,14 +59,33 @@ struct Answering: Sendable {
     }
 
     /// Who shares the cluster with others: the user whom a request names, or else the machine that it comes from.
-    private func client(_ parameters: SharedParameters) -> String {
-        if let user = parameters.user { return "user \(user)" }
+    private func client(_ shared: SharedParameters) -> String {
+        if let user = shared.labels.safetyIdentifier ?? shared.labels.user {
+            // Short, and without the character that ends strings in C.
+            return "user "
+                + String(decoding: user.utf8.prefix(Self.maxClientByteCount).filter { $0 != 0 }, as: UTF8.self)
+        }
         return channel.remoteAddress?.ipAddress.map { "address \($0)" } ?? ""
     }
 
-    private static var now: Int { Int(Date().timeIntervalSince1970) }
+    private static let maxClientByteCount = 240
 
-    private func answer(_ job: AnswerJob, shape: any AnswerShape) async throws -> Response {
+    /// A job with one prompt and one choice, whose answer may have what the context leaves and no more than `maxTokens`.
+    func conversationJob(
+        id: String, model: ModelDescription, codec: any TextCodec, shared: SharedParameters, prompt: [Int32],
+        maxTokens: Int?, logprobCount: Int? = nil, continuesText: Bool = false, listsEndToken: Bool = false
+    ) -> AnswerJob {
+        AnswerJob(
+            id: id, createdSeconds: Self.now, model: model, codec: codec, shared: shared, prompts: [prompt],
+            maxTokens: min(maxTokens ?? .max, model.contextLength - prompt.count), echoes: false,
+            logprobCount: logprobCount, continuesText: continuesText, listsEndToken: listsEndToken,
+            timeoutMilliseconds: configuration.requestTimeoutMilliseconds, client: client(shared))
+    }
+
+    static var now: Int { Int(Date().timeIntervalSince1970) }
+
+    /// Sends a job to the engine and answers in the shape of an API.
+    func answer(_ job: AnswerJob, shape: any AnswerShape) async throws -> Response {
         let run = try await AnswerRun(
             engine: engine, job: job, connection: await ConnectionWatch.connection(of: channel),
             concurrentPromptCount: max(configuration.concurrentPromptCount, 1))
@@ -73,17 +97,15 @@ struct Answering: Sendable {
         var choices = Array(repeating: ChoiceDelta(), count: job.choiceCount)
         let usage = try await run.forEach { item in
             guard case .delta(let choice, let delta) = item else { return }
-            choices[choice].text += delta.text
-            choices[choice].tokens += delta.tokens
-            choices[choice].end = delta.end ?? choices[choice].end
+            choices[choice].append(delta)
         }
         log(job, usage)
-        return GatewayResponder.json(shape.whole(choices, usage: usage))
+        return GatewayResponder.json(try await shape.whole(choices, usage: usage))
     }
 
     private func streamed(_ run: AnswerRun, job: AnswerJob, shape: any AnswerShape) -> Response {
         var headers: HTTPFields = [
-            .contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache",
+            .contentType: shape.framing.contentType, .cacheControl: "no-cache",
         ]
         // nginx would collect the events otherwise.
         if let name = HTTPField.Name("x-accel-buffering") { headers[name] = "no" }
@@ -91,9 +113,10 @@ struct Answering: Sendable {
             status: .ok, headers: headers,
             body: ResponseBody { writer in
                 let pace = WritePace()
-                var stream = EventStream(writer, pace: pace)
+                var shape = shape
+                var stream = AnswerStream(writer, framing: shape.framing, pace: pace)
                 do {
-                    let usage = try await write(run, job: job, shape: shape, pace: pace, to: &stream)
+                    let usage = try await write(run, shape: &shape, pace: pace, to: &stream)
                     log(job, usage)
                 } catch is ClientGone {
                     logger.info("client went away", metadata: ["id": .string(job.id)])
@@ -102,14 +125,14 @@ struct Answering: Sendable {
                     // Too late for a status code. No [DONE]: the answer is not complete.
                     logger.warning(
                         "stream failed", metadata: ["id": .string(job.id), "error": .string(String(describing: error))])
-                    try await stream.send(APIError(error).body)
+                    for chunk in shape.failure(APIError(error)) { try await stream.send(chunk) }
                 }
                 try await stream.finish()
             })
     }
 
     private func write(
-        _ run: AnswerRun, job: AnswerJob, shape: any AnswerShape, pace: WritePace, to stream: inout EventStream
+        _ run: AnswerRun, shape: inout any AnswerShape, pace: WritePace, to stream: inout AnswerStream
     ) async throws -> AnswerUsage {
         let keepAlive = Duration.milliseconds(max(configuration.keepAliveMilliseconds, 1))
         let patience = Duration.milliseconds(configuration.slowClientMilliseconds)
@@ -124,12 +147,17 @@ struct Answering: Sendable {
             )
         ) { item in
             switch item {
-            case .silence: try await stream.sendKeepAlive()
+            case .silence:
+                if let chunk = shape.keepAlive() {
+                    try await stream.send(chunk)
+                } else {
+                    try await stream.sendComment()
+                }
             case .delta(let choice, let delta):
                 for chunk in shape.chunk(delta, choice: choice) { try await stream.send(chunk) }
             }
         }
-        if job.shared.includesUsage { try await stream.send(shape.usageChunk(usage)) }
+        for chunk in try await shape.closing(usage) { try await stream.send(chunk) }
         try await stream.sendDone()
         return usage
     }

@@ -6,25 +6,13 @@ import Logging
 import NIOCore
 import NIOHTTP1
 
-/// Finds the route of a request, and turns errors into OpenAI's error objects.
+/// Finds the route of a request, and turns errors into the error objects of the route's API.
 struct GatewayResponder: HTTPResponder {
     typealias Context = GatewayContext
 
-    private enum Route: Hashable {
-        case models
-        case model(String)
-        case completions, chatCompletions, health, readiness, status
-
-        var method: HTTPRequest.Method {
-            switch self {
-            case .completions, .chatCompletions: .post
-            case .models, .model, .health, .readiness, .status: .get
-            }
-        }
-    }
-
     let engine: any Engine
     let model: ServedModel
+    let responses: any ResponseStore
     let configuration: GatewayConfiguration
     let logger: Logger
 
@@ -43,7 +31,7 @@ struct GatewayResponder: HTTPResponder {
             logger.info("client went away", metadata: ["path": .string(request.uri.path)])
             response = Self.json(APIError(.unavailable, "The client went away.").body, status: .serviceUnavailable)
         } catch {
-            response = failure(error, request: request, context: context, logger: logger)
+            response = failure(error, request: request, requestID: requestID, context: context, logger: logger)
         }
         response.headers[.requestID] = requestID
         if request.method == .head { response = response.createHeadResponse() }
@@ -59,34 +47,54 @@ struct GatewayResponder: HTTPResponder {
 
     private func answer(_ request: Request, context: GatewayContext, logger: Logger) async throws -> Response {
         if let page = WebPage.response(to: request) { return page }
-        guard let route = Self.route(request.uri.path) else {
+        guard let match = Route.match(request.uri.path) else {
             throw APIError(
                 .unknownRoute, "There is no \(request.method.rawValue) \(request.uri.path.prefix(256)) on this server.")
         }
-        guard request.method == route.method || route.method == .get && request.method == .head else {
+        guard let route = match.route(request.method) else {
             throw APIError(
-                .methodNotAllowed, "\(request.method.rawValue) is not allowed here; use \(route.method.rawValue).")
+                .methodNotAllowed,
+                "\(request.method.rawValue) is not allowed here; use \(match.allowed).")
+        }
+        let answering = Answering(
+            engine: engine, model: model, responses: responses, configuration: configuration, logger: logger,
+            channel: context.channel)
+        func body() async throws -> JSONValue {
+            try await RequestBodyReader.json(request, maxByteCount: configuration.maxBodyByteCount)
         }
         switch route {
+        case .root: return Self.text("Ollama is running")
         case .models: return Self.json(ModelShape.list(try await model.description()))
-        case .model(let id): return Self.json(try ModelShape.single(try await model.description(), id: id))
-        case .health: return Self.json(["status": "ok"])
+        case .model: return Self.json(try ModelShape.single(try await model.description(), id: match.id))
+        case .completions: return try await answering.complete(try await body())
+        case .chatCompletions: return try await answering.chat(try await body())
+        case .tokenize: return try await answering.tokenize(try await body())
+        case .detokenize: return try await answering.detokenize(try await body())
+        case .tokenizerInfo: return try await answering.tokenizerInfo()
+        case .createResponse: return try await answering.respond(try await body())
+        case .response: return try await answering.response(match.id, query: request.uri.queryParameters)
+        case .deleteResponse: return try await answering.deleteResponse(match.id)
+        case .messages: return try await answering.message(try await body(), headers: request.headers)
+        case .countMessageTokens: return try await answering.countTokens(try await body(), headers: request.headers)
+        case .ollamaChat: return try await answering.ollamaChat(try await body())
+        case .ollamaGenerate: return try await answering.ollamaGenerate(try await body())
+        case .ollamaTags: return Self.json(OllamaModelShape.list(try await model.description()))
+        case .ollamaShow: return try await answering.ollamaShow(try await body())
+        case .ollamaRunning: return Self.json(OllamaModelShape.running(try await model.description()))
+        case .ollamaVersion: return Self.json(["version": .string(OllamaModelShape.version)])
+        case .health, .healthAlias: return Self.json(["status": "ok"])
         case .readiness: return await readiness()
-        case .status:
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys]
-            encoder.nonConformingFloatEncodingStrategy = .convertToString(
-                positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-            let data = try encoder.encode(try await engine.status())
-            return Response(
-                status: .ok, headers: [.contentType: "application/json"],
-                body: ResponseBody(byteBuffer: ByteBuffer(bytes: Array(data))))
-        case .completions, .chatCompletions:
-            let body = try await RequestBodyReader.json(request, maxByteCount: configuration.maxBodyByteCount)
-            let answering = Answering(
-                engine: engine, model: model, configuration: configuration, logger: logger, channel: context.channel)
-            return route == .completions ? try await answering.complete(body) : try await answering.chat(body)
+        case .status: return Self.json(encoded: try Self.encode(try await engine.status()))
+        case .openAPI: return Self.json(encoded: OpenAPIDocument.bytes)
         }
+    }
+
+    private static func encode(_ status: ClusterStatus) throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        return Array(try encoder.encode(status))
     }
 
     /// 200 when the cluster serves, 503 with the reason while it does not.
@@ -106,17 +114,17 @@ struct GatewayResponder: HTTPResponder {
     }
 
     private func failure(
-        _ error: any Error, request: Request, context: GatewayContext, logger: Logger
+        _ error: any Error, request: Request, requestID: String, context: GatewayContext, logger: Logger
     ) -> Response {
         let shown = APIError(error)
         if shown.kind == .internalError {
             logger.error("request failed", metadata: ["error": .string(String(describing: error))])
         }
-        var response = Self.json(shown.body, status: shown.status)
+        let face = APIFace(path: request.uri.path)
+        var response = Self.json(shown.body(face, requestID: requestID), status: shown.status)
+        if face == .anthropic { response.headers[.anthropicRequestID] = requestID }
         if let seconds = shown.retryAfterSeconds { response.headers[.retryAfter] = String(seconds) }
-        if shown.kind == .methodNotAllowed, let route = Self.route(request.uri.path) {
-            response.headers[.allow] = route.method == .get ? "GET, HEAD" : route.method.rawValue
-        }
+        if shown.kind == .methodNotAllowed { response.headers[.allow] = Route.match(request.uri.path)?.allowed }
         if shown.kind == .bodyTooLarge {
             // The rest of the body would be read to its end; give the client a moment to read the answer instead.
             response.headers[.connection] = "close"
@@ -124,22 +132,6 @@ struct GatewayResponder: HTTPResponder {
             channel.eventLoop.scheduleTask(in: .seconds(2)) { channel.close(promise: nil) }
         }
         return response
-    }
-
-    private static func route(_ path: String) -> Route? {
-        let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
-        switch path {
-        case "/v1/models": return .models
-        case "/v1/completions": return .completions
-        case "/v1/chat/completions": return .chatCompletions
-        case "/healthz", "/health": return .health
-        case "/readyz": return .readiness
-        case "/status": return .status
-        default:
-            // Names of models may have slashes in them.
-            guard path.hasPrefix("/v1/models/"), let id = path.dropFirst(11).removingPercentEncoding else { return nil }
-            return .model(id)
-        }
     }
 
     /// The client's own id for the request when it is a harmless one, or else a new one.
@@ -153,15 +145,27 @@ struct GatewayResponder: HTTPResponder {
     }
 
     static func json(_ value: JSONValue, status: HTTPResponse.Status = .ok) -> Response {
+        json(encoded: value.encoded, status: status)
+    }
+
+    private static func json(encoded bytes: [UInt8], status: HTTPResponse.Status = .ok) -> Response {
         Response(
             status: status, headers: [.contentType: "application/json"],
-            body: ResponseBody(byteBuffer: ByteBuffer(bytes: value.encoded)))
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+
+    private static func text(_ text: String) -> Response {
+        Response(
+            status: .ok, headers: [.contentType: "text/plain; charset=utf-8"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
     }
 }
 
 extension HTTPField.Name {
     /// `x-request-id`; the name is a valid token, so it is always there.
     fileprivate static let requestID = HTTPField.Name("x-request-id") ?? .via
+    /// `request-id`, as Anthropic calls it.
+    fileprivate static let anthropicRequestID = HTTPField.Name("request-id") ?? .via
 }
 
 /// Names for requests and answers.

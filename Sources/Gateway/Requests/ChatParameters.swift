@@ -32,6 +32,9 @@ struct ChatParameters: Hashable, Sendable {
             throw APIError.invalid("max_tokens", "'max_tokens' and 'max_completion_tokens' contradict each other.")
         }
         maxTokens = newer ?? older
+        if try fields.bool("store") == true {
+            throw APIError.invalid("store", "'store' is not supported in chat completions; use /v1/responses.")
+        }
         if try fields.bool("echo") == true {
             throw APIError.invalid("echo", "'echo' is not supported in chat completions.")
         }
@@ -43,7 +46,7 @@ struct ChatParameters: Hashable, Sendable {
         logprobCount = wantsLogprobs ? alternatives ?? 0 : nil
     }
 
-    private static func turns(_ fields: RequestFields) throws -> [ChatTurn] {
+    static func turns(_ fields: RequestFields) throws -> [ChatTurn] {
         guard let messages = try fields.array("messages") else {
             throw APIError.invalid("messages", "'messages' is missing: give an array of messages.")
         }
@@ -75,35 +78,7 @@ struct ChatParameters: Hashable, Sendable {
         for name in ["tool_calls", "function_call", "audio"] where fields[name] != nil && fields[name] != [] {
             throw APIError.invalid("\(path).\(name)", "'\(path).\(name)' is not supported by this server.")
         }
-        return ChatTurn(role: role, content: try content(fields["content"], path: "\(path).content"))
-    }
-
-    /// A string, or text parts, which are joined as they are.
-    private static func content(_ value: JSONValue?, path: String) throws -> String {
-        switch value {
-        case .string(let text)?: return text
-        case .array(let parts)?:
-            return try parts.enumerated().map { index, part in
-                try text(part, path: "\(path)[\(index)]")
-            }.joined()
-        case nil: throw APIError.invalid(path, "'\(path)' is missing.")
-        case let value?:
-            throw APIError.invalid(
-                path, "'\(path)' must be a string or an array of text parts, but it is \(value.kind).")
-        }
-    }
-
-    private static func text(_ part: JSONValue, path: String) throws -> String {
-        guard case .object(let object) = part, case .string(let type)? = object["type"] else {
-            throw APIError.invalid(path, "'\(path)' must be an object with a 'type'.")
-        }
-        guard type == "text" else {
-            throw APIError.invalid(
-                "\(path).type", "Content of type '\(type.prefix(32))' is not supported: the model takes text only.")
-        }
-        guard case .string(let text)? = object["text"] else {
-            throw APIError.invalid("\(path).text", "'\(path).text' must be a string.")
-        }
-        return text
+        return ChatTurn(
+            role: role, content: try TextContent.text(fields["content"], path: "\(path).content", types: ["text"]))
     }
 }

@@ -21,6 +21,14 @@ struct RequestFields {
         self.values = values
     }
 
+    /// Throws an `APIError` that names the first field, in alphabetical order, whose value is not among the accepted.
+    func refuse(otherThan accepted: [String: [JSONValue]]) throws {
+        for name in names.sorted() {
+            guard let values = accepted[name], let value = self[name], !values.contains(value) else { continue }
+            throw APIError.invalid(name, "'\(name)' is not supported by this server; leave it out.")
+        }
+    }
+
     subscript(name: String) -> JSONValue? { values[name] }
 
     var names: some Sequence<String> { values.keys }

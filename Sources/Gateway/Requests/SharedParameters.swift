@@ -15,18 +15,17 @@ struct SharedParameters: Hashable, Sendable {
     var includesUsage: Bool
     /// vLLM's extension: the answer carries the token ids.
     var returnsTokenIDs: Bool
-    /// Whom the client asks for: OpenAI's `safety_identifier`, or `user`, its older name.
-    var user: String?
     /// vLLM's extension: lower ones come first.
     var priority: Int
     /// vLLM's extension: only requests with an equal one share cached prefixes.
     var cacheSalt: String?
+    var labels: ClientLabels
 
     static let maxStopCount = 4
     static let maxStopByteCount = 1024
     static let maxStopTokenCount = 128
     static let maxLogitBiasCount = 4096
-    static let maxNameByteCount = 240
+    static let maxSaltByteCount = 240
 
     /// Reads the parameters; throws an `APIError` that names the first wrong one.
     init(_ fields: RequestFields, configuration: GatewayConfiguration) throws {
@@ -50,24 +49,47 @@ struct SharedParameters: Hashable, Sendable {
             guard isStreamed else {
                 throw APIError.invalid("stream_options", "'stream_options' is only allowed when 'stream' is true.")
             }
-            includesUsage = try RequestFields(object: options).bool("include_usage") ?? false
+            let options = RequestFields(object: options)
+            includesUsage = try options.bool("include_usage") ?? false
+            if try options.bool("include_obfuscation") == true {
+                throw APIError.invalid(
+                    "stream_options.include_obfuscation",
+                    "'stream_options.include_obfuscation' is not supported by this server; leave it out.")
+            }
         }
         returnsTokenIDs = try fields.bool("return_token_ids") ?? false
-        user = try Self.name("safety_identifier", fields) ?? Self.name("user", fields)
         priority = try fields.integer("priority", Int(Int32.min)...Int(Int32.max)) ?? 0
-        cacheSalt = try Self.name("cache_salt", fields)
-        if cacheSalt?.isEmpty == true {
-            throw APIError.invalid("cache_salt", "'cache_salt' must not be empty; leave it out to share the cache.")
-        }
+        cacheSalt = try Self.cacheSalt(fields)
+        labels = try ClientLabels(fields)
     }
 
     /// A string that is compared as a whole: short, and without the character that ends strings in C.
-    private static func name(_ name: String, _ fields: RequestFields) throws -> String? {
-        guard let string = try fields.string(name) else { return nil }
-        guard string.utf8.count <= maxNameByteCount, !string.utf8.contains(0) else {
-            throw APIError.invalid(name, "'\(name)' may have at most \(maxNameByteCount) bytes, none of them 0.")
+    private static func cacheSalt(_ fields: RequestFields) throws -> String? {
+        guard let salt = try fields.string("cache_salt") else { return nil }
+        guard (1...maxSaltByteCount).contains(salt.utf8.count), !salt.utf8.contains(0) else {
+            throw APIError.invalid(
+                "cache_salt",
+                "'cache_salt' must have 1 to \(maxSaltByteCount) bytes, none of them 0; leave it out to share the cache."
+            )
         }
-        return string
+        return salt
+    }
+
+    /// One choice in the terms of another API.
+    init(model: String?, sampling: SamplingParameters, seed: UInt64? = nil, stops: [String], isStreamed: Bool) {
+        self.model = model
+        choiceCount = 1
+        self.sampling = sampling
+        self.seed = seed
+        self.stops = stops
+        stopTokens = []
+        ignoreEndOfSequence = false
+        self.isStreamed = isStreamed
+        includesUsage = false
+        returnsTokenIDs = false
+        priority = 0
+        cacheSalt = nil
+        labels = ClientLabels()
     }
 
     private static func sampling(_ fields: RequestFields) throws -> SamplingParameters {
@@ -105,30 +127,32 @@ struct SharedParameters: Hashable, Sendable {
     }
 
     /// Any signed integer is a seed; its bits count.
-    private static func seed(_ fields: RequestFields) throws -> UInt64? {
+    static func seed(_ fields: RequestFields) throws -> UInt64? {
         guard let value = fields["seed"] else { return nil }
         guard let seed = value.integer else { throw fields.wrongType("seed", value, "a 64-bit integer") }
         return UInt64(bitPattern: seed)
     }
 
-    private static func stops(_ fields: RequestFields) throws -> [String] {
-        guard let value = fields["stop"] else { return [] }
+    static func stops(
+        _ fields: RequestFields, _ name: String = "stop", maxCount: Int = maxStopCount
+    ) throws -> [String] {
+        guard let value = fields[name] else { return [] }
         let values: [JSONValue]
         switch value {
         case .string: values = [value]
         case .array(let array): values = array
-        default: throw fields.wrongType("stop", value, "a string or an array of strings")
+        default: throw fields.wrongType(name, value, "a string or an array of strings")
         }
-        guard values.count <= maxStopCount else {
+        guard values.count <= maxCount else {
             throw APIError.invalid(
-                "stop", "'stop' may hold at most \(maxStopCount) strings, but it holds \(values.count).")
+                name, "'\(name)' may hold at most \(maxCount) strings, but it holds \(values.count).")
         }
         return try values.map { value in
             guard case .string(let stop) = value else {
-                throw fields.wrongType("stop", value, "a string or an array of strings")
+                throw fields.wrongType(name, value, "a string or an array of strings")
             }
             guard !stop.isEmpty, stop.utf8.count <= maxStopByteCount else {
-                throw APIError.invalid("stop", "A stop string must have 1 to \(maxStopByteCount) bytes.")
+                throw APIError.invalid(name, "A stop string must have 1 to \(maxStopByteCount) bytes.")
             }
             return stop
         }

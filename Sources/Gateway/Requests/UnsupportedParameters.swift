@@ -1,7 +1,7 @@
 /// Parameters that would change what an answer means and that this server does not honour.
 ///
-/// They are refused, unless their value says what happens anyway. All other unknown parameters are ignored, as vLLM
-/// and llama.cpp do: `metadata`, `store`, `service_tier` and the like change nothing in the answer.
+/// They are refused, unless their value says what happens anyway. Parameters that no API documents are ignored, as in
+/// vLLM and llama.cpp.
 enum UnsupportedParameters {
     /// Values that ask for nothing special.
     private static let neutral: [String: [JSONValue]] = [
@@ -16,6 +16,10 @@ enum UnsupportedParameters {
         "reasoning_effort": ["none"],
         "verbosity": ["medium"],
         "web_search_options": [],
+        "moderation": [],
+        // Prompts that begin alike share their keys and values anyway, for as long as there is room.
+        "prompt_cache_options": [["mode": "implicit"]],
+        "prompt_cache_retention": ["in_memory"],
         "suffix": [""],
         "use_beam_search": [false],
         "length_penalty": [.integer(1), .double(1)],
@@ -43,15 +47,14 @@ enum UnsupportedParameters {
 
     /// Throws an `APIError` that names the first parameter, in alphabetical order, that cannot be honoured.
     static func check(_ fields: RequestFields) throws {
-        for name in fields.names.sorted() {
-            guard let accepted = neutral[name], let value = fields[name], !accepted.contains(value) else { continue }
-            throw APIError.invalid(name, "'\(name)' is not supported by this server; leave it out.")
-        }
+        try fields.refuse(otherThan: neutral)
     }
 }
 
-extension JSONValue: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral {
+extension JSONValue: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral {
     init(stringLiteral value: String) { self = .string(value) }
+
+    init(integerLiteral value: Int64) { self = .integer(value) }
 
     init(booleanLiteral value: Bool) { self = .bool(value) }
 }

@@ -19,6 +19,16 @@ struct ChoiceDelta: Hashable, Sendable {
     var text = ""
     var tokens: [AnsweredToken] = []
     var end: ChoiceEnd?
+    /// The stop string that ended the choice, when one did.
+    var stopString: String?
+
+    /// Adds what came next.
+    mutating func append(_ next: ChoiceDelta) {
+        text += next.text
+        tokens += next.tokens
+        end = next.end ?? end
+        stopString = next.stopString ?? stopString
+    }
 
     var isEmpty: Bool { text.isEmpty && tokens.isEmpty && end == nil }
 }
@@ -102,11 +112,12 @@ struct ChoiceAssembler: Sendable {
     private mutating func release(_ released: String) -> ChoiceDelta {
         releasedCount += released.unicodeScalars.count
         var delta = ChoiceDelta(text: released)
-        if scanner.isStopped {
+        if scanner.matched != nil {
             delta.tokens = pending.map(\.token).filter { $0.textOffset < releasedCount }
             pending.removeAll()
             end = .stop
             delta.end = .stop
+            delta.stopString = scanner.matched
         } else {
             let count = pending.prefix { $0.end <= releasedCount }.count
             delta.tokens = pending.prefix(count).map(\.token)

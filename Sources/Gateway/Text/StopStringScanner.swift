@@ -6,7 +6,8 @@ struct StopStringScanner: Sendable {
     private let stops: [[UInt8]]
     /// What is held back: always shorter than the longest stop string.
     private var held: [UInt8] = []
-    private(set) var isStopped = false
+    /// The stop string that was found, after which nothing counts any more.
+    private(set) var matched: String?
 
     init(_ stops: [String]) {
         self.stops = stops.map { Array($0.utf8) }
@@ -14,14 +15,14 @@ struct StopStringScanner: Sendable {
 
     /// The text that is certain to come before any stop string.
     mutating func append(_ text: String) -> String {
-        guard !isStopped else { return "" }
+        guard matched == nil else { return "" }
         guard !stops.isEmpty else { return text }
         for byte in text.utf8 {
             held.append(byte)
             let matches = stops.filter { held.count >= $0.count && held.suffix($0.count).elementsEqual($0) }
-            if let longest = matches.map(\.count).max() {
-                isStopped = true
-                held.removeLast(longest)
+            if let longest = matches.max(by: { $0.count < $1.count }) {
+                matched = String(decoding: longest, as: UTF8.self)
+                held.removeLast(longest.count)
                 return release(held.count, of: held)
             }
         }

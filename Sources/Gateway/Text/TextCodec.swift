@@ -1,10 +1,17 @@
 /// The way between text and tokens, as the gateway needs it.
 protocol TextCodec: Sendable {
-    /// The tokens of a completion's prompt; special tokens in it are parsed.
-    func encode(_ text: String, addingBeginning: Bool) throws -> [Int32]
+    /// The tokens of a text.
+    ///
+    /// - Parameters:
+    ///   - addingBeginning: Whether the beginning-of-sequence token comes first, if the model has one.
+    ///   - parsingSpecial: Whether names of special tokens in the text mean these tokens.
+    func encode(_ text: String, addingBeginning: Bool, parsingSpecial: Bool) throws -> [Int32]
 
     /// The tokens of a conversation in the model's own template, up to where the assistant speaks.
     func encode(chat turns: [ChatTurn]) throws -> [Int32]
+
+    /// The text of tokens, with the names of special tokens in it.
+    func decode(_ tokens: [Int32]) -> String
 
     /// A fresh way from tokens to text.
     ///

@@ -16,10 +16,11 @@ struct TokenizerCodec: TextCodec {
         }
     }
 
-    /// A completion's prompt may be written in the model's own format, so its special tokens count (as in vLLM).
-    func encode(_ text: String, addingBeginning: Bool) throws -> [Int32] {
-        tokenizer.encode(text, parseSpecial: true, addBOS: addingBeginning && tokenizer.addsBOS)
+    func encode(_ text: String, addingBeginning: Bool, parsingSpecial: Bool) throws -> [Int32] {
+        tokenizer.encode(text, parseSpecial: parsingSpecial, addBOS: addingBeginning && tokenizer.addsBOS)
     }
+
+    func decode(_ tokens: [Int32]) -> String { tokenizer.decode(tokens, skipSpecial: false) }
 
     func encode(chat turns: [ChatTurn]) throws -> [Int32] {
         let messages = turns.map { turn in

@@ -8,7 +8,9 @@ struct GatewayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gateway",
         abstract: "Serves the OpenAI API for a coordinator elsewhere, as a process of its own.",
-        discussion: "Any number of gateways can stand before one coordinator; they hold no state of their own.")
+        discussion:
+            "Any number of gateways can stand before one coordinator. They hold no state of their own but the answers "
+            + "of /v1/responses, which each gateway keeps for itself.")
 
     @Option(help: "The coordinator's address, HOST:PORT.")
     var coordinator: AddressArgument

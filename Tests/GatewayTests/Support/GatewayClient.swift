@@ -25,6 +25,22 @@ struct GatewayClient: Sendable {
             text.components(separatedBy: "\n\n").filter { $0.hasPrefix("data: ") }.map { String($0.dropFirst(6)) }
         }
 
+        /// Server-sent events that have a name, as name and payload.
+        func namedEvents() throws -> [(name: String, payload: JSONValue)] {
+            try text.components(separatedBy: "\n\n").filter { $0.hasPrefix("event: ") }.map { event in
+                let lines = event.split(separator: "\n", maxSplits: 1)
+                return (
+                    String(lines[0].dropFirst("event: ".count)),
+                    try JSONReader.read(Array(lines[1].dropFirst("data: ".count).utf8))
+                )
+            }
+        }
+
+        /// The lines of an answer that has one JSON value in each.
+        func lines() throws -> [JSONValue] {
+            try text.split(separator: "\n").map { try JSONReader.read(Array($0.utf8)) }
+        }
+
         /// The payloads that are JSON: all but `[DONE]`.
         func chunks() throws -> [JSONValue] {
             try events.filter { $0 != "[DONE]" }.map { try JSONReader.read(Array($0.utf8)) }

@@ -1,0 +1,100 @@
+import HTTPTypes
+import Inference
+
+/// A request to Anthropic's `POST /v1/messages`, or to count its tokens.
+struct MessageParameters: Hashable, Sendable {
+    var shared: SharedParameters
+    var turns: [ChatTurn]
+    /// The most tokens of the answer; what the context leaves may be less.
+    var maxTokens: Int
+
+    /// The version of the API whose shapes are spoken here (header `anthropic-version`).
+    static let version = "2023-06-01"
+    static let maxStopCount = 32
+
+    /// What cannot be honoured, with the values that ask for nothing special.
+    private static let neutral: [String: [JSONValue]] = [
+        "tools": [[]],
+        "tool_choice": [["type": "auto"], ["type": "none"]],
+        "thinking": [["type": "disabled"]],
+        "service_tier": ["auto", "standard_only"],
+        "speed": ["standard"],
+        "container": [],
+        "mcp_servers": [[]],
+        "context_management": [],
+        "output_config": [[:]],
+        "output_format": [],
+        "inference_geo": [],
+        "diagnostics": [],
+        "workspace_id": [],
+        "user_profile_id": [],
+    ]
+
+    /// Reads a request's body; throws an `APIError` that names the first wrong parameter.
+    ///
+    /// - Parameter countsOnly: Whether only the prompt's tokens are wanted, and `max_tokens` is not needed.
+    init(_ body: JSONValue, headers: HTTPFields, countsOnly: Bool = false) throws {
+        if let name = HTTPField.Name("anthropic-version"), let version = headers[name], version != Self.version {
+            throw APIError.invalid(
+                "anthropic-version", "anthropic-version: this server speaks version \(Self.version) of the API.")
+        }
+        let fields = try RequestFields(body)
+        try fields.refuse(otherThan: Self.neutral)
+        guard let model = try fields.string("model") else {
+            throw APIError.invalid("model", "model: Field required.")
+        }
+        _ = try fields.array("stop_sequences")
+        shared = SharedParameters(
+            model: model,
+            sampling: SamplingParameters(
+                temperature: try fields.number("temperature", 0...1) ?? 1,
+                topK: try fields.integer("top_k", 0...Int(Int32.max)) ?? 0,
+                topP: try fields.number("top_p", 0...1, above: true) ?? 1, minP: 0, presencePenalty: 0,
+                frequencyPenalty: 0, repetitionPenalty: 1, logitBias: []),
+            stops: try SharedParameters.stops(fields, "stop_sequences", maxCount: Self.maxStopCount),
+            isStreamed: try fields.bool("stream") ?? false)
+        if let metadata = try fields.object("metadata") {
+            shared.labels.user = try RequestFields(object: metadata).string("user_id")
+        }
+        let limit = try fields.integer("max_tokens", 1...Int.max)
+        guard let limit = countsOnly ? limit ?? 1 : limit else {
+            throw APIError.invalid("max_tokens", "max_tokens: Field required.")
+        }
+        maxTokens = limit
+        turns = try Self.system(fields) + Self.turns(fields)
+    }
+
+    private static func system(_ fields: RequestFields) throws -> [ChatTurn] {
+        guard let value = fields["system"] else { return [] }
+        return [ChatTurn(role: .system, content: try TextContent.text(value, path: "system", types: ["text"]))]
+    }
+
+    private static func turns(_ fields: RequestFields) throws -> [ChatTurn] {
+        guard let messages = try fields.array("messages") else {
+            throw APIError.invalid("messages", "messages: Field required.")
+        }
+        guard (1...ChatParameters.maxMessageCount).contains(messages.count) else {
+            throw APIError.invalid("messages", "'messages' must hold 1 to \(ChatParameters.maxMessageCount) messages.")
+        }
+        let turns = try messages.enumerated().map { index, message in
+            try turn(message, path: "messages.\(index)")
+        }
+        guard turns.last?.role != .assistant else {
+            throw APIError.invalid(
+                "messages", "messages: the last message must be the user's; answers cannot be begun for the model.")
+        }
+        return turns
+    }
+
+    private static func turn(_ message: JSONValue, path: String) throws -> ChatTurn {
+        guard case .object(let object) = message else {
+            throw APIError.invalid(path, "'\(path)' must be an object, but it is \(message.kind).")
+        }
+        let fields = RequestFields(object: object)
+        guard case .string(let name)? = fields["role"], let role = ChatTurn.Role(rawValue: name) else {
+            throw APIError.invalid("\(path).role", "'\(path).role' must be user, assistant or system.")
+        }
+        return ChatTurn(
+            role: role, content: try TextContent.text(fields["content"], path: "\(path).content", types: ["text"]))
+    }
+}

@@ -1,0 +1,33 @@
+/// What is kept of an answer of `/v1/responses`: the object that clients get, and the conversation up to its end.
+struct StoredResponse: Hashable, Sendable {
+    /// The response object.
+    var response: JSONValue
+    /// Everything that was said, instructions left out, since they do not carry over.
+    var turns: [ChatTurn]
+
+    init(response: JSONValue, turns: [ChatTurn]) {
+        self.response = response
+        self.turns = turns
+    }
+
+    /// Reads what `encoded` wrote; nil when the bytes are something else.
+    init?(encoded: [UInt8]) {
+        guard case .object(let object)? = try? JSONReader.read(encoded), let response = object["response"],
+            case .array(let values)? = object["turns"]
+        else { return nil }
+        var turns: [ChatTurn] = []
+        for value in values {
+            guard case .array(let pair) = value, pair.count == 2, case .string(let name) = pair[0],
+                case .string(let content) = pair[1], let role = ChatTurn.Role(rawValue: name)
+            else { return nil }
+            turns.append(ChatTurn(role: role, content: content))
+        }
+        self.init(response: response, turns: turns)
+    }
+
+    var encoded: [UInt8] {
+        let turns = turns.map { JSONValue.array([.string($0.role.rawValue), .string($0.content)]) }
+        let value: JSONValue = ["response": response, "turns": .array(turns)]
+        return value.encoded
+    }
+}
