@@ -8,8 +8,8 @@ struct MessageParameters: Hashable, Sendable {
     /// The most tokens of the answer; what the context leaves may be less.
     var maxTokens: Int
 
-    /// The version of the API whose shapes are spoken here (header `anthropic-version`).
-    static let version = "2023-06-01"
+    /// The first version of the API with these shapes (header `anthropic-version`); later ones are newer dates.
+    static let firstVersion = "2023-06-01"
     static let maxStopCount = 32
 
     /// What cannot be honoured, with the values that ask for nothing special.
@@ -34,10 +34,7 @@ struct MessageParameters: Hashable, Sendable {
     ///
     /// - Parameter countsOnly: Whether only the prompt's tokens are wanted, and `max_tokens` is not needed.
     init(_ body: JSONValue, headers: HTTPFields, countsOnly: Bool = false) throws {
-        if let name = HTTPField.Name("anthropic-version"), let version = headers[name], version != Self.version {
-            throw APIError.invalid(
-                "anthropic-version", "anthropic-version: this server speaks version \(Self.version) of the API.")
-        }
+        try Self.checkVersion(headers)
         let fields = try RequestFields(body)
         try fields.refuse(otherThan: Self.neutral)
         guard let model = try fields.string("model") else {
@@ -62,6 +59,15 @@ struct MessageParameters: Hashable, Sendable {
         }
         maxTokens = limit
         turns = try Self.system(fields) + Self.turns(fields)
+    }
+
+    private static func checkVersion(_ headers: HTTPFields) throws {
+        guard let name = HTTPField.Name("anthropic-version"), let version = headers[name] else { return }
+        let isDate = version.utf8.count == 10 && version.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2D }
+        guard isDate, version >= firstVersion else {
+            throw APIError.invalid(
+                "anthropic-version", "anthropic-version: must be \(firstVersion) or a later version of the API.")
+        }
     }
 
     private static func system(_ fields: RequestFields) throws -> [ChatTurn] {
