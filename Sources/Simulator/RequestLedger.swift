@@ -20,9 +20,14 @@ struct RequestLedger {
         var outstandingCount: Int
         /// So much may be served to all together before something must happen here.
         var servedLimit: Int
+        /// When something happened last.
+        var heardMilliseconds: Double
     }
 
     let configuration: SchedulerConfiguration
+    /// With one pipeline, what is served to others tells how long a request may wait. Of several one may hang, unnoticed
+    /// for a while, as others serve.
+    private let hasOnePipeline: Bool
     private var live: [RequestTicket: Live] = [:]
     private(set) var statistics = RequestStatistics()
     /// Prompt and answer tokens that were served, each once.
@@ -32,7 +37,10 @@ struct RequestLedger {
 
     private static let checkDistance = 512
 
-    init(configuration: SchedulerConfiguration) { self.configuration = configuration }
+    init(configuration: SchedulerConfiguration, hasOnePipeline: Bool = true) {
+        self.configuration = configuration
+        self.hasOnePipeline = hasOnePipeline
+    }
 
     var liveCount: Int { live.count }
 
@@ -48,7 +56,8 @@ struct RequestLedger {
         outstandingCount += outstanding
         live[ticket] = Live(
             number: number, promptTokenCount: request.prompt.count, askedMilliseconds: askedMilliseconds,
-            choices: choices, outstandingCount: outstanding, servedLimit: servedLimit)
+            choices: choices, outstandingCount: outstanding, servedLimit: servedLimit,
+            heardMilliseconds: askedMilliseconds)
     }
 
     /// Another request was refused for the time being.
@@ -91,8 +100,9 @@ struct RequestLedger {
             return request.number
         }
         request.servedLimit = servedLimit
+        request.heardMilliseconds = now
         live[event.ticket] = request
-        try checkWaiting()
+        try checkWaiting(now: now)
         return nil
     }
 
@@ -139,11 +149,13 @@ struct RequestLedger {
     }
 
     /// Nobody waits while much more is served to others than was ahead.
-    private mutating func checkWaiting() throws(Breach) {
-        guard servedCount - lastCheckCount >= Self.checkDistance else { return }
+    private mutating func checkWaiting(now: Double) throws(Breach) {
+        guard hasOnePipeline, servedCount - lastCheckCount >= Self.checkDistance else { return }
         lastCheckCount = servedCount
         for request in live.values where servedCount > request.servedLimit {
-            throw Breach("request \(request.number) starves: others were served more than twice what was ahead of it")
+            throw Breach(
+                "request \(request.number) starves: others were served more than twice what was ahead of it, while it "
+                    + "heard nothing for \(Int(now - request.heardMilliseconds)) ms")
         }
     }
 }

@@ -82,7 +82,8 @@ public struct Simulation {
         workers = scenario.workers.map { SimulatedWorker($0) }
         random = SimulatedRandom(seed: scenario.seed, stream: 5)
         clients = Clients(scenario)
-        ledger = RequestLedger(configuration: scenario.scheduling)
+        ledger = RequestLedger(
+            configuration: scenario.scheduling, hasOnePipeline: scenario.replicaCount == 1)
     }
 
     /// Runs until every request has its answer. Throws the first promise that is broken.

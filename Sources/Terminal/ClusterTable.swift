@@ -2,7 +2,7 @@ public import Inference
 
 extension ClusterStatus {
     /// What a narrow terminal does without, the first to go first.
-    private static let dispensable = ["PID", "LIMIT", "ADDRESS", "THREADS", "MEMORY", "TOKENS/S", "BUBBLES"]
+    private static let dispensable = ["PID", "LIMIT", "ADDRESS", "THREADS", "MEMORY", "TOKENS/S", "BUBBLES", "REPLICA"]
 
     /// The cluster as a table for people: a line on the whole, then one per worker.
     ///
@@ -11,8 +11,7 @@ extension ClusterStatus {
         var table = Table([
             ("WORKER", .left), ("ADDRESS", .left), ("PID", .right), ("STATE", .left), ("REPLICA", .right),
             ("LAYERS", .left), ("THREADS", .right), ("MEMORY", .right), ("LIMIT", .right), ("TOKENS/S", .right),
-            ("BUSY", .right),
-            ("BUBBLES", .right),
+            ("BUSY", .right), ("BUBBLES", .right),
         ])
         for worker in workers {
             table.add([
@@ -33,13 +32,16 @@ extension ClusterStatus {
         lines += scheduling.lines
         if let reason { lines.append(reason) }
         lines.append("")
+        // With one pipeline its number says nothing.
+        let hidden: Set<String> = Set(workers.compactMap(\.replica)).count > 1 ? [] : ["REPLICA"]
         var dropped = Self.dispensable[..<0]
         func width(_ text: String) -> Int { text.split(separator: "\n").map(\.count).max() ?? 0 }
-        while let columns, dropped.count < Self.dispensable.count, width(table.dropping(Set(dropped)).text()) > columns
+        while let columns, dropped.count < Self.dispensable.count,
+            width(table.dropping(hidden.union(dropped)).text()) > columns
         {
             dropped = Self.dispensable[...dropped.endIndex]
         }
-        lines.append(table.dropping(Set(dropped)).text())
+        lines.append(table.dropping(hidden.union(dropped)).text())
         for worker in workers {
             if let detail = worker.detail { lines.append("\(worker.id): \(detail)") }
         }

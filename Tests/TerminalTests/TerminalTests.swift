@@ -92,7 +92,7 @@ import Testing
     @Test func `a narrow terminal gets the columns that fit`() throws {
         var cluster = status([(nil, 1), (nil, 1)])
         cluster.workers[0].address = "10.0.0.1:7071"
-        func widest(_ text: String) -> Int { text.split(separator: "\n").dropFirst(2).map(\.count).max() ?? 0 }
+        func widest(_ text: String) -> Int { text.split(separator: "\n").dropFirst(4).map(\.count).max() ?? 0 }
         let whole = cluster.table()
         #expect(whole == cluster.table(columns: 200))
         for columns in [100, 80, 60, 40] {
