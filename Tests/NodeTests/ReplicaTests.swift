@@ -1,5 +1,6 @@
 import Foundation
 import Inference
+import Scheduling
 import TestSupport
 import Testing
 
