@@ -79,6 +79,7 @@ let package = Package(
         .target(name: "Kernels", dependencies: ["CKernels"], swiftSettings: settings),
         module("Host", ["CHost"]),
         module("Tokenization"),
+        module("Grammar"),
         module("HTTP2", ["CNghttp2"]),
         module("Trust", [asn1, certificates, crypto]),
         // Floor 2
@@ -137,6 +138,7 @@ let package = Package(
         tests("Kernels", ["Kernels", "CKernels"], resources: [.copy("Resources")]),
         tests("Host", ["Host", "CHost"]),
         tests("Tokenization", ["Tokenization"], resources: [.copy("Resources")]),
+        tests("Grammar", ["Grammar"]),
         tests("HTTP2", ["HTTP2"]),
         tests("Trust", ["Trust", certificates]),
         tests("Wire", ["Wire", "Inference"]),
