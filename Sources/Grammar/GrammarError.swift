@@ -35,6 +35,8 @@ public enum GrammarLimits {
     static let walk = (configurationCount: 1 << 13, cost: 1 << 18)
     /// The same where a state's own rule is walked.
     static let localWalk = (configurationCount: 1 << 12, cost: 1 << 15)
+    /// Nodes of the vocabulary's tree that are walked over before a grammar is used.
+    static let preparedNodeCount = 1 << 23
     /// Configurations kept from token to token, their frames, and bytes of masks; beyond it everything is found anew.
     static let keptConfigurationCount = 1 << 16
     static let keptFrameCount = 1 << 21

@@ -6,7 +6,7 @@ import Testing
 @Suite struct GrammarTextTests {
     private func accepts(_ gbnf: String, _ text: String) throws -> Bool {
         var machine = try MaskTests.machine(gbnf)
-        var state = machine.start()
+        var state = machine.start(beginsText: false)
         return text.utf8.allSatisfy { machine.advance(&state, by: Int32($0)) } && machine.isComplete(state)
     }
 
@@ -33,7 +33,7 @@ import Testing
     @Test func `repetitions count exactly, whatever blocks they are made of`() throws {
         for (least, most) in [(0, 31), (0, 32), (0, 33), (5, 70), (64, 64), (31, 1100), (1, 1056), (33, 65)] {
             var machine = try MaskTests.machine("root ::= \"a\"{\(least),\(most)}")
-            var state = machine.start()
+            var state = machine.start(beginsText: false)
             for count in 0...most {
                 #expect(machine.isComplete(state) == (count >= least), "\(count) of {\(least),\(most)}")
                 #expect(machine.advance(&state, by: 0x61) == (count < most), "\(count) of {\(least),\(most)}")
@@ -81,8 +81,9 @@ import Testing
         for gbnf in hostile {
             guard let grammar = try? Grammar(gbnf: gbnf) else { continue }
             var machine = GrammarMachine(
-                grammar, try TokenVocabulary(tokens: MaskTests.vocabulary, endTokens: [MaskTests.end]))
-            var state = machine.start()
+                grammar,
+                try TokenVocabulary(tokens: MaskTests.vocabulary, endTokens: [MaskTests.end], hasDummyPrefix: true))
+            var state = machine.start(beginsText: false)
             for _ in 0..<8 {
                 let mask = machine.mask(state)
                 #expect(mask.contains { $0 != 0 })

@@ -24,7 +24,8 @@ import Testing
     static let end = Int32(vocabulary.count - 1)
 
     static func machine(_ gbnf: String) throws -> GrammarMachine {
-        GrammarMachine(try Grammar(gbnf: gbnf), try TokenVocabulary(tokens: vocabulary, endTokens: [end]))
+        GrammarMachine(
+            try Grammar(gbnf: gbnf), try TokenVocabulary(tokens: vocabulary, endTokens: [end], hasDummyPrefix: true))
     }
 
     static let grammars = [
@@ -49,20 +50,20 @@ import Testing
 
     private func check(_ gbnf: String, seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
-        let vocabulary = try TokenVocabulary(tokens: Self.vocabulary, endTokens: [Self.end])
+        let vocabulary = try TokenVocabulary(tokens: Self.vocabulary, endTokens: [Self.end], hasDummyPrefix: true)
         let grammar = try Grammar(gbnf: gbnf)
         let oracle = SlowMatcher(try GrammarParser.parse(gbnf))
         var machine = GrammarMachine(grammar, vocabulary)
         for round in 0..<8 {
             let dropsSpace = round % 2 == 1
-            var state = machine.start(dropsSpace: dropsSpace)
+            var state = machine.start(beginsText: dropsSpace)
             var text: [UInt8] = []
             for place in 0..<40 {
                 let mask = machine.mask(state)
                 // Another machine has other things in its memory.
                 if place % 10 == 0 {
                     var fresh = GrammarMachine(grammar, vocabulary)
-                    var same = fresh.start(dropsSpace: dropsSpace)
+                    var same = fresh.start(beginsText: dropsSpace)
                     if place == 0 { #expect(fresh.mask(same) == mask, "seed \(seed), round \(round)") }
                     _ = fresh.advance(&same, by: 0x61)
                 }
@@ -89,12 +90,12 @@ import Testing
 
     @Test func `memory that is given up changes no mask`() throws {
         var machine = try Self.machine(Self.grammars[1])
-        var state = machine.start()
+        var state = machine.start(beginsText: false)
         for byte in Array("(((x)x".utf8) { #expect(machine.advance(&state, by: Int32(byte))) }
         let mask = machine.mask(state)
         machine.giveUp()
         #expect(!machine.isCurrent(state))
-        var again = machine.start()
+        var again = machine.start(beginsText: false)
         for byte in Array("(((x)x".utf8) { #expect(machine.advance(&again, by: Int32(byte))) }
         #expect(machine.mask(again) == mask)
     }
@@ -107,8 +108,8 @@ import Testing
                 Self.vocabulary.indices.filter { mask[$0 / 64] >> UInt64($0 % 64) & 1 == 1 }
                     .map { String(decoding: Self.vocabulary[$0], as: UTF8.self) })
         }
-        let plain = machine.start()
-        let dropping = machine.start(dropsSpace: true)
+        let plain = machine.start(beginsText: false)
+        let dropping = machine.start(beginsText: true)
         #expect(allowed(plain) == ["y", "yes"])
         #expect(allowed(dropping) == ["y", "yes", " y", " yes", " "])
         var state = dropping
@@ -119,6 +120,6 @@ import Testing
     @Test func `a vocabulary without some byte is refused`() {
         var tokens = Self.vocabulary
         tokens[0x41] = []
-        #expect(throws: GrammarError.self) { try TokenVocabulary(tokens: tokens, endTokens: []) }
+        #expect(throws: GrammarError.self) { try TokenVocabulary(tokens: tokens, endTokens: [], hasDummyPrefix: false) }
     }
 }

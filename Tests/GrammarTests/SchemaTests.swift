@@ -13,7 +13,7 @@ import Testing
 
     /// A random answer; nil when it got too long.
     static func answer(_ machine: inout GrammarMachine, using random: inout SeededGenerator) throws -> String? {
-        var state = machine.start()
+        var state = machine.start(beginsText: false)
         var text: [UInt8] = []
         for _ in 0..<600 {
             let mask = machine.mask(state)
@@ -66,7 +66,7 @@ import Testing
 
     static func accepts(_ schema: String, _ text: String) throws -> Bool {
         var machine = try machine(schema)
-        var state = machine.start()
+        var state = machine.start(beginsText: false)
         return text.utf8.allSatisfy { machine.advance(&state, by: Int32($0)) } && machine.isComplete(state)
     }
 
@@ -139,20 +139,61 @@ import Testing
         #expect(message.contains(name.replacing("'(?='", with: "'(?'")), "\(message)")
         #expect(message.contains(place), "\(message)")
     }
-}
 
-extension SchemaValue {
-    /// Foundation's reading, properties in alphabetical order.
-    init(_ tree: JSONTree) {
-        switch tree {
-        case .null: self = .null
-        case .bool(let value): self = .bool(value)
-        case .number(let value): self = Int64(exactly: value).map { .integer($0) } ?? .double(value)
-        case .string(let value): self = .string(value)
-        case .array(let values): self = .array(values.map { SchemaValue($0) })
-        case .object(let members):
-            self = .object(
-                members.sorted { $0.key < $1.key }.map { Member(key: $0.key, value: SchemaValue($0.value)) })
+    /// Nothing that a client may send takes long or much: every one of these ends at once, with a grammar or an error.
+    @Test func `hostile schemas are bounded`() throws {
+        let deep =
+            String(repeating: #"{"type": "array", "items": "#, count: 300) + "{}" + String(repeating: "}", count: 300)
+        let doubling = (0..<40).map {
+            ##""d\##($0)": {"allOf": [{"$ref": "#/$defs/d\##($0 + 1)"}, {"$ref": "#/$defs/d\##($0 + 1)"}]}"##
         }
+        let branching = (0..<12).map {
+            ##""d\##($0)": {"type": "object", "anyOf": [{"$ref": "#/$defs/d\##($0 + 1)"}, {"$ref": "#/$defs/d\##($0 + 1)"}]}"##
+        }
+        let names = (0..<3000).map { "\"p\($0)\": {}" }.joined(separator: ", ")
+        let values = (0..<6000).map(String.init).joined(separator: ", ")
+        let hostile = [
+            deep,
+            "{\"$defs\": {\(doubling.joined(separator: ", ")), \"d40\": {}}, \"$ref\": \"#/$defs/d0\"}",
+            "{\"$defs\": {\(branching.joined(separator: ", ")), \"d12\": {\"properties\": {\(names)}}}, \"$ref\": \"#/$defs/d0\"}",
+            "{\"allOf\": [{\"properties\": {\(names)}}, {\"properties\": {\(names)}}]}",
+            "{\"oneOf\": [{\"enum\": [\(values)]}, {\"enum\": [\(values)]}]}",
+            "{\"properties\": {\(names)}, \"additionalProperties\": true}",
+            "{\"properties\": {\"\(String(repeating: "x", count: 100_000))\": {}}, \"additionalProperties\": true}",
+            #"{"type": "string", "pattern": "((((((((((a{1000}){1000}){1000}){1000}){1000}){1000}){1000}){1000}))))"}"#,
+            #"{"type": "string", "maxLength": 1000000, "minLength": 999999}"#,
+            #"{"type": "array", "items": {"type": "array", "maxItems": 1000000}, "maxItems": 1000000}"#,
+            ##"{"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}"##,
+            ##"{"anyOf": [{"$ref": "#"}, {"type": "null"}]}"##,
+        ]
+        var goodCount = 0
+        for schema in hostile {
+            guard var machine = try? Self.machine(schema) else { continue }
+            goodCount += 1
+            let state = machine.start(beginsText: false)
+            #expect(machine.mask(state).contains { $0 != 0 })
+        }
+        #expect(goodCount >= 3)
+    }
+
+    @Test func `damaged schemas never crash`() throws {
+        var schemas = RandomSchema(seed: 31)
+        var random = SeededGenerator(seed: 32)
+        let words = ["1", "-5", "null", "true", "[]", "{}", "\"x\"", "\"object\"", "1e15", "0.5", "\"#\""]
+        var refusedCount = 0
+        for _ in 0..<3000 {
+            var parts = schemas.next().split(separator: " ").map(String.init)
+            let place = Int.random(in: 0..<parts.count, using: &random)
+            parts[place] = (words.randomElement(using: &random) ?? "") + (parts[place].hasSuffix(",") ? "," : "")
+            guard let tree = try? JSONTree(parts.joined(separator: " ")) else { continue }
+            var text = GrammarText()
+            do {
+                text.define("root", try text.add(schema: SchemaValue(tree)))
+                _ = try Grammar(gbnf: text.gbnf)
+            } catch {
+                refusedCount += 1
+            }
+        }
+        #expect(refusedCount > 100)
     }
 }

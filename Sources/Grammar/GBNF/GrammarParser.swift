@@ -18,6 +18,7 @@ struct GrammarParser {
             throw GrammarError(
                 "the grammar has \(text.utf8.count) bytes, at most \(GrammarLimits.textByteCount) are taken")
         }
+        guard !text.utf8.contains(0) else { throw GrammarError("the grammar holds a character 0; write it as \\x00") }
         var parser = GrammarParser(text: text.unicodeScalars.map(\.value))
         return try parser.grammar()
     }

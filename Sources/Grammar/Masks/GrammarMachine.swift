@@ -1,7 +1,7 @@
 /// Which tokens may come next in answers that keep to a grammar, for one vocabulary.
 ///
 ///     var machine = GrammarMachine(grammar, vocabulary)
-///     var state = machine.start()
+///     var state = machine.start(beginsText: true)
 ///     let mask = machine.mask(state)          // bit `id`: the token may come
 ///     machine.advance(&state, by: token)      // false when it may not
 ///
@@ -39,6 +39,7 @@ public struct GrammarMachine: Sendable {
     /// Rises when everything that was kept is given up, and states with it.
     private var generation = 0
     private var path: [Int32]
+    private var walkedNodeCount = 0
 
     public init(_ grammar: Grammar, _ vocabulary: TokenVocabulary) {
         self.grammar = grammar
@@ -49,10 +50,23 @@ public struct GrammarMachine: Sendable {
 
     /// The beginning of an answer.
     ///
-    /// - Parameter dropsSpace: The answer is a text of its own, whose first space (the dummy prefix of SentencePiece) does
-    ///   not count.
-    public mutating func start(dropsSpace: Bool = false) -> State {
-        State(configuration: table.start(), generation: generation, dropsSpace: dropsSpace)
+    /// - Parameter beginsText: Whether the answer is a text of its own, in which the vocabulary's dummy prefix does not
+    ///   count; otherwise it goes on after other text.
+    public mutating func start(beginsText: Bool) -> State {
+        State(
+            configuration: table.start(), generation: generation, dropsSpace: beginsText && vocabulary.hasDummyPrefix)
+    }
+
+    /// Looks at the places of the grammar beforehand, as many as a bounded number of the vocabulary's nodes allows.
+    public mutating func prepare() {
+        var state: Int32 = 0
+        walkedNodeCount = 0
+        while Int(state) < grammar.automaton.states.count, walkedNodeCount < GrammarLimits.preparedNodeCount,
+            maskByteCount < GrammarLimits.keptMaskByteCount / 2
+        {
+            if !grammar.automaton.states[Int(state)].edges.isEmpty { _ = local(state) }
+            state += 1
+        }
     }
 
     /// Whether a state can be used; those from before memory was given up cannot, and their tokens must be told again.
@@ -244,6 +258,7 @@ public struct GrammarMachine: Sendable {
         var last = ConfigurationTable.dead
         var index = node.map { $0 + 1 } ?? 0
         while index < end {
+            walkedNodeCount += 1
             let depth = Int(vocabulary.depths[index])
             let next = table.next(path[depth - 1], vocabulary.bytes[index])
             guard next != ConfigurationTable.dead else {

@@ -3,7 +3,9 @@ public struct TokenVocabulary: Sendable {
     /// Ids are `0..<tokenCount`.
     public let tokenCount: Int
     /// The ids that end an answer.
-    let endTokens: [Int32]
+    public let endTokens: [Int32]
+    /// Whether a text begins with a space that is not meant, as SentencePiece's do.
+    let hasDummyPrefix: Bool
     /// Per node, the root apart: its byte, its depth (from 1 on) and the first node behind its subtree.
     let bytes: [UInt8]
     let depths: [UInt16]
@@ -21,8 +23,9 @@ public struct TokenVocabulary: Sendable {
     /// - Parameters:
     ///   - tokens: Per id the bytes that it adds to the text; empty for structure, which no grammar can ask for.
     ///   - endTokens: The ids that end an answer.
+    ///   - hasDummyPrefix: Whether a text begins with a space that is not meant, as SentencePiece's do.
     /// - Throws: `GrammarError` when a byte that text may have is no token: then not every text could be written.
-    public init(tokens: [[UInt8]], endTokens: [Int32]) throws(GrammarError) {
+    public init(tokens: [[UInt8]], endTokens: [Int32], hasDummyPrefix: Bool) throws(GrammarError) {
         var isThere = Array(repeating: false, count: 256)
         for token in tokens where token.count == 1 { isThere[Int(token[0])] = true }
         let usual = Array(0...0xBF) + Array(0xC2...0xF4)
@@ -31,6 +34,7 @@ public struct TokenVocabulary: Sendable {
                 "the model's vocabulary has no token for the byte \(missing), so answers cannot be held to a grammar")
         }
         tokenCount = tokens.count
+        self.hasDummyPrefix = hasDummyPrefix
         self.endTokens = endTokens.filter { $0 >= 0 && Int($0) < tokens.count }
         let isEnd = Set(endTokens)
         var texts: [UInt8] = []

@@ -21,7 +21,7 @@ public struct GrammarText: Sendable {
     }
 
     /// Defines a rule under a fresh name, which is returned.
-    mutating func define(_ body: String) -> String {
+    public mutating func define(_ body: String) -> String {
         let name = "r\(rules.count)"
         define(name, body)
         return name
@@ -37,16 +37,47 @@ public struct GrammarText: Sendable {
 
     /// Adds the rules of the JSON values that a schema describes; returns the name of the one to use.
     ///
-    /// Throws `GrammarError` that names the keyword that cannot be honoured and its place.
-    public mutating func add(schema: SchemaValue) throws(GrammarError) -> String {
+    /// - Parameter isObject: Whether only objects will do, whatever the schema says.
+    /// - Throws: `GrammarError` that names the keyword that cannot be honoured and its place.
+    public mutating func add(schema: SchemaValue, isObject: Bool = false) throws(GrammarError) -> String {
         var compiler = SchemaCompiler(document: schema, text: self)
-        let name = try compiler.compile(schema, at: "#")
+        let name = try isObject ? compiler.compile(objectsOf: schema) : compiler.compile(schema, at: "#")
         self = compiler.text
         guard !isTooLarge else {
             throw GrammarError(
                 "the schema is too large: its grammar has more than \(GrammarLimits.textByteCount) bytes")
         }
         return name
+    }
+
+    /// What a text has to be to match a regular expression as a whole.
+    public static func pattern(_ pattern: String) throws(GrammarError) -> String {
+        do {
+            return try PatternTranslator.translateText(pattern)
+        } catch {
+            throw GrammarError("the pattern '\(pattern.prefix(128))' is not supported: \(error.message)")
+        }
+    }
+
+    /// Adds rules for any text, which may end with `mark` and then `rest`, and holds no `mark` otherwise. Returns the name
+    /// of the one to use.
+    public mutating func anyText(orEndingWith mark: String, then rest: String) -> String {
+        let mark = mark.unicodeScalars.map(\.value)
+        // One rule per part of the mark that has just been read (Knuth, Morris and Pratt).
+        let names = mark.map { _ in reserve() }
+        let known = Set(mark)
+        let others = Self.characterClass(ScalarSet(known.map { $0...$0 }).complement)
+        for (count, name) in names.enumerated() {
+            var ways = ["\"\"", "\(others) \(names[0])"]
+            for scalar in known.sorted() {
+                let read = mark[..<count] + [scalar]
+                let matched = (0...read.count).last { mark.starts(with: read.suffix($0)) } ?? 0
+                let next = matched == mark.count ? rest : names[matched]
+                ways.append("\(Self.characterClass(ScalarSet([scalar...scalar]))) \(next)")
+            }
+            define(name, ways.joined(separator: " | "))
+        }
+        return names.first ?? rest
     }
 
     /// A literal in GBNF.

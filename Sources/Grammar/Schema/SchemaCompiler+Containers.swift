@@ -15,9 +15,9 @@ extension SchemaCompiler {
             properties.append((member.key, member.value))
         }
         let named = try keywords.members("properties").map(\.key)
+        var known = Set(named)
         let additional = keywords["additionalProperties"]
-        for key in try keywords.strings("required")
-        where !named.contains(key) && !properties.contains(where: { $0.key == key }) {
+        for key in try keywords.strings("required") where known.insert(key).inserted {
             guard additional != .bool(false) else {
                 throw keywords.failure("the property '\(key)' is required but 'additionalProperties' forbids it")
             }
@@ -60,7 +60,7 @@ extension SchemaCompiler {
         var later = ""
         var first: String?
         if let extra, extraCount != 0 {
-            let key = extraKey(except: names + properties.map(\.key))
+            let key = try extraKey(except: names + properties.map(\.key), path: path)
             let pair = text.define("\(key) \":\" \(space) \(extra)")
             let count = extraCount.map { "{0,\($0)}" } ?? "*"
             later = text.define("(\",\" \(space) \(pair))\(count)")
@@ -85,22 +85,31 @@ extension SchemaCompiler {
     }
 
     /// A key that is none of these names. It has no escapes, so that it cannot be one of them in disguise.
-    private mutating func extraKey(except names: [String]) -> String {
+    private mutating func extraKey(except names: [String], path: String) throws(GrammarError) -> String {
         guard !names.isEmpty else { return text.basic(.string) }
-        let plain = PatternTranslator.plain
-        let any = text.define(GrammarText.characterClass(plain) + "*")
-        let rule = keyRule(names.map { Array($0.unicodeScalars.map(\.value)) }, any: any)
+        if let long = names.first(where: { $0.unicodeScalars.count > 256 }) {
+            throw GrammarError(
+                "schema at '\(path)': 'additionalProperties' next to a property whose name is longer than 256 characters "
+                    + "('\(long.prefix(32))...') is not supported")
+        }
+        let any = text.define(GrammarText.characterClass(PatternTranslator.plain) + "*")
+        let rule = try keyRule(names.map { Array($0.unicodeScalars.map(\.value))[...] }, any: any, path: path)
         return text.define("\"\\\"\" \(rule) \"\\\"\"")
     }
 
     /// The rest of a key that begins like these names and is none of them.
-    private mutating func keyRule(_ rests: [[UInt32]], any: String) -> String {
-        let next = Dictionary(grouping: rests.filter { !$0.isEmpty }) { $0[0] }
+    private mutating func keyRule(
+        _ rests: [ArraySlice<UInt32>], any: String, path: String
+    ) throws(GrammarError) -> String {
+        guard !text.isTooLarge else {
+            throw GrammarError("schema at '\(path)': too many properties next to 'additionalProperties'")
+        }
+        let next = Dictionary(grouping: rests.filter { !$0.isEmpty }) { $0[$0.startIndex] }
         let others = PatternTranslator.plain.intersection(ScalarSet(next.keys.map { $0...$0 }).complement)
         var ways = ["\(GrammarText.characterClass(others)) \(any)"]
         if !rests.contains([]) { ways.append("\"\"") }
         for (scalar, rests) in next.sorted(by: { $0.key < $1.key }) where PatternTranslator.plain.contains(scalar) {
-            let rest = keyRule(rests.map { Array($0.dropFirst()) }, any: any)
+            let rest = try keyRule(rests.map { $0.dropFirst() }, any: any, path: path)
             ways.append("\(GrammarText.characterClass(ScalarSet([scalar...scalar]))) \(rest)")
         }
         return text.define(ways.joined(separator: " | "))

@@ -1,9 +1,10 @@
 extension SchemaCompiler {
     /// Checks that no value can be valid under two of the schemas of `oneOf`, which a grammar could not find out.
-    func checkDisjoint(_ schemas: [SchemaValue], _ base: SchemaKeywords) throws(GrammarError) {
+    mutating func checkDisjoint(_ schemas: [SchemaValue], _ base: SchemaKeywords) throws(GrammarError) {
         var parts: [SchemaKeywords] = []
         for (index, schema) in schemas.enumerated() {
-            parts.append(try base.merged(with: flatten(schema, at: "\(base.path)/oneOf/\(index)", depth: 0)))
+            let part = try flatten(schema, at: "\(base.path)/oneOf/\(index)", depth: 0)
+            parts.append(try merge(base, part))
         }
         for first in parts.indices {
             for second in parts.indices.dropFirst(first + 1) {
@@ -15,7 +16,8 @@ extension SchemaCompiler {
         }
     }
 
-    private func areDisjoint(_ a: SchemaKeywords, _ b: SchemaKeywords) throws(GrammarError) -> Bool {
+    private mutating func areDisjoint(_ a: SchemaKeywords, _ b: SchemaKeywords) throws(GrammarError) -> Bool {
+        try spend((1 + a.entryCount) * (1 + b.entryCount), at: a.path)
         let mine = try a.literals()
         let theirs = try b.literals()
         if let mine, let theirs { return !mine.contains { value in theirs.contains { $0.equals(value) } } }
@@ -42,7 +44,7 @@ extension SchemaCompiler {
     }
 
     /// Whether a property that both require has values of its own in each.
-    private func differInProperty(_ a: SchemaKeywords, _ b: SchemaKeywords) throws(GrammarError) -> Bool {
+    private mutating func differInProperty(_ a: SchemaKeywords, _ b: SchemaKeywords) throws(GrammarError) -> Bool {
         let required = Set(try a.strings("required")).intersection(try b.strings("required"))
         let others = try b.members("properties")
         for member in try a.members("properties") where required.contains(member.key) {
@@ -50,6 +52,7 @@ extension SchemaCompiler {
             let first = try flatten(member.value, at: "\(a.path)/properties/\(member.key)", depth: 1).literals()
             let second = try flatten(other.value, at: "\(b.path)/properties/\(member.key)", depth: 1).literals()
             guard let first, let second else { continue }
+            try spend(first.count * second.count, at: a.path)
             if !first.contains(where: { value in second.contains { $0.equals(value) } }) { return true }
         }
         return false

@@ -8,6 +8,8 @@ struct SchemaCompiler {
     var text: GrammarText
     private var references: [String: String] = [:]
     private var remainingCount = 50_000
+    /// Comparisons and copies of keywords that are left.
+    private var remainingWork = 4_000_000
     private var depth = 0
 
     private static let maxDepth = 64
@@ -26,6 +28,12 @@ struct SchemaCompiler {
             throw GrammarError("schema at '\(path.prefix(256))': nested deeper than \(Self.maxDepth)")
         }
         return try compile(try flatten(schema, at: path, depth: 0))
+    }
+
+    /// The name of the rule for those of the document's values that are objects.
+    mutating func compile(objectsOf schema: SchemaValue) throws(GrammarError) -> String {
+        let object = try SchemaKeywords([SchemaValue.Member(key: "type", value: .string("object"))], path: "#")
+        return try compile(try merge(try flatten(schema, at: "#", depth: 0), object))
     }
 
     // MARK: References
@@ -90,7 +98,7 @@ struct SchemaCompiler {
     // MARK: Combinations
 
     /// A schema's keywords with those of `$ref` and `allOf`.
-    func flatten(_ schema: SchemaValue, at path: String, depth: Int) throws(GrammarError) -> SchemaKeywords {
+    mutating func flatten(_ schema: SchemaValue, at path: String, depth: Int) throws(GrammarError) -> SchemaKeywords {
         guard depth < 16 else {
             throw GrammarError("schema at '\(path.prefix(256))': '$ref' and 'allOf' go round in a circle, or too deep")
         }
@@ -98,10 +106,11 @@ struct SchemaCompiler {
         case .bool(true): return SchemaKeywords(path: path)
         case .bool(false): throw GrammarError("schema at '\(path)': no value is possible, the schema is false")
         case .object(let members):
+            try spend(members.count, at: path)
             var keywords = try SchemaKeywords(members, path: path)
             if case .string(let reference)? = schema["$ref"] {
                 let target = try resolve(reference, at: path)
-                keywords = try keywords.merged(with: flatten(target, at: reference, depth: depth + 1))
+                keywords = try merge(keywords, try flatten(target, at: reference, depth: depth + 1))
             }
             if let all = schema["allOf"] {
                 guard case .array(let schemas) = all, schemas.count <= 64 else {
@@ -109,11 +118,25 @@ struct SchemaCompiler {
                 }
                 for (index, schema) in schemas.enumerated() {
                     let part = try flatten(schema, at: "\(path)/allOf/\(index)", depth: depth + 1)
-                    keywords = try keywords.merged(with: part)
+                    keywords = try merge(keywords, part)
                 }
             }
             return keywords
         default: throw GrammarError("schema at '\(path)': a schema must be an object or a boolean")
+        }
+    }
+
+    mutating func merge(_ first: SchemaKeywords, _ second: SchemaKeywords) throws(GrammarError) -> SchemaKeywords {
+        try spend((1 + first.entryCount) * (1 + second.entryCount), at: first.path)
+        return try first.merged(with: second)
+    }
+
+    /// Counts work that grows faster than a schema does.
+    mutating func spend(_ count: Int, at path: String) throws(GrammarError) {
+        remainingWork -= count
+        guard remainingWork > 0 else {
+            throw GrammarError(
+                "schema at '\(path.prefix(256))': it takes too much to put this schema together; simplify it")
         }
     }
 
@@ -159,7 +182,7 @@ struct SchemaCompiler {
                 depth += 1
                 defer { depth -= 1 }
                 guard depth <= Self.maxDepth else { throw keywords.failure("nested deeper than \(Self.maxDepth)") }
-                names.append(try compile(try base.merged(with: flatten(schema, at: path, depth: 0))))
+                names.append(try compile(try merge(base, try flatten(schema, at: path, depth: 0))))
             }
         }
         return names.count == 1 ? names[0] : text.define(names.joined(separator: " | "))

@@ -44,6 +44,17 @@ struct SchemaKeywords {
         set { values[key] = newValue }
     }
 
+    /// Properties and listed values, which merging compares with one another.
+    var entryCount: Int {
+        ["properties", "required", "enum"].reduce(0) { count, key in
+            switch values[key] {
+            case .object(let members)?: count + members.count
+            case .array(let elements)?: count + elements.count
+            default: count
+            }
+        }
+    }
+
     func failure(_ what: String) -> GrammarError { GrammarError("schema at '\(path)': \(what)") }
 
     func wrong(_ key: String, _ expected: String) -> GrammarError { failure("'\(key)' must be \(expected)") }
