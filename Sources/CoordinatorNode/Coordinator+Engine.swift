@@ -36,5 +36,8 @@ extension Coordinator: Engine {
             scheduling: activity)
     }
 
-    public func generate(_ request: GenerationRequest) async throws -> GenerationStream { try submit(request) }
+    public func generate(_ request: GenerationRequest) async throws -> GenerationStream {
+        try await prepareGrammar(of: request)
+        return try submit(request)
+    }
 }

@@ -25,6 +25,8 @@ public actor Coordinator {
     /// Where the steps of the replicas that serve go.
     private var firstStages: [ReplicaID: WorkerLink] = [:]
     private var streams = RequestStreams()
+    private var grammars = GrammarDesk()
+    private let grammarCompiler: GrammarCompiler
     private var generator = SystemRandomNumberGenerator()
     private var listener: (any RPCListener)?
     /// Since when no replica serves, in milliseconds.
@@ -53,6 +55,8 @@ public actor Coordinator {
         self.logger = logger
         let model = try ServedModel(configuration: configuration)
         self.model = model
+        grammarCompiler = GrammarCompiler(
+            tokenizerDefinition: model.tokenizerDefinition, model: model.description)
         membership = Membership(configuration: model.clusterConfiguration(configuration), term: 1)
         router = Router(configuration: model.schedulerConfiguration(configuration))
         began = clock.now
@@ -255,7 +259,7 @@ public actor Coordinator {
     private func pump(resultArrival: ContinuousClock.Instant? = nil) {
         if !isStopping {
             var arrival = resultArrival
-            while let (replica, step) = router.nextStep(now: now) {
+            while let (replica, step) = router.nextStep(now: now, mask: mask) {
                 let sent = arrival.map { arrival in
                     { @Sendable [turnaround, clock] in turnaround.record(arrival.duration(to: clock.now)) }
                 }
@@ -267,7 +271,14 @@ public actor Coordinator {
     }
 
     private func deliverEvents() {
-        for event in router.takeEvents() { streams.deliver(event) }
+        for event in router.takeEvents() {
+            if event.isLast { grammars.close(event.ticket) }
+            streams.deliver(event)
+        }
+    }
+
+    private func mask(_ ticket: RequestTicket, _ choice: Int, _ generated: [Int32]) -> TokenMask? {
+        grammars.mask(ticket, choice: choice, generated: generated)
     }
 
     var unavailable: EngineError {
@@ -277,12 +288,20 @@ public actor Coordinator {
             code: .unavailable, message: "the cluster cannot serve now: \(reason)", retryAfterSeconds: 5)
     }
 
+    /// Has the request's grammar compiled, elsewhere, unless it is here already.
+    func prepareGrammar(of request: GenerationRequest) async throws {
+        guard let constraint = request.grammar, !grammars.knows(constraint) else { return }
+        grammars.add(constraint, try await grammarCompiler.machine(for: constraint))
+    }
+
     func submit(_ request: GenerationRequest) throws -> GenerationStream {
         guard !isStopping else {
             throw EngineError(code: .unavailable, message: "the coordinator is shutting down")
         }
         if let outageBegan, now - outageBegan > Double(configuration.outageMilliseconds) { throw unavailable }
+        try grammars.check(request)
         let ticket = try router.submit(request, now: now, using: &generator)
+        grammars.open(ticket, request)
         let (events, continuation) = AsyncThrowingStream.makeStream(of: GenerationEvent.self)
         streams.add(ticket, continuation)
         continuation.onTermination = { [weak self] termination in

@@ -29,12 +29,15 @@ public struct GenerationRequest: Hashable, Sendable {
     /// Only requests with an equal one (1 to 256 bytes, or none) share cached prefixes, so that nobody learns from the
     /// time that an answer takes what others asked.
     public var cacheSalt: String?
+    /// What every answer must keep to; it then ends where the grammar allows it.
+    public var grammar: GrammarConstraint?
 
     public init(
         id: RequestID, prompt: [Int32], generated: [Int32] = [], choiceCount: Int = 1, maxTokens: Int? = nil,
         sampling: SamplingParameters = SamplingParameters(), seed: UInt64? = nil, ignoreEndOfSequence: Bool = false,
         stopTokens: [Int32] = [], logprobCount: Int? = nil, promptLogprobCount: Int? = nil,
-        timeoutMilliseconds: Int? = nil, client: String = "", priority: Int = 0, cacheSalt: String? = nil
+        timeoutMilliseconds: Int? = nil, client: String = "", priority: Int = 0, cacheSalt: String? = nil,
+        grammar: GrammarConstraint? = nil
     ) {
         self.id = id
         self.prompt = prompt
@@ -51,5 +54,6 @@ public struct GenerationRequest: Hashable, Sendable {
         self.client = client
         self.priority = priority
         self.cacheSalt = cacheSalt
+        self.grammar = grammar
     }
 }

@@ -52,10 +52,12 @@ public struct Slice: Hashable, Sendable {
     public let outputs: SliceOutputs
     /// Changes of the sequence's page table that hold from this step on; empty when nothing changes.
     public let pages: [PageAssignment]
+    /// What may be sampled; nil for everything.
+    public var mask: TokenMask?
 
     public init(
         sequence: SequenceID, firstPosition: Int, tokens: [Int32], regime: RopeRegime, outputs: SliceOutputs,
-        pages: [PageAssignment]
+        pages: [PageAssignment], mask: TokenMask? = nil
     ) {
         self.sequence = sequence
         self.firstPosition = firstPosition
@@ -63,6 +65,7 @@ public struct Slice: Hashable, Sendable {
         self.regime = regime
         self.outputs = outputs
         self.pages = pages
+        self.mask = mask
     }
 
     /// Rows of hidden state that the slice has.

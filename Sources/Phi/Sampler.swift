@@ -26,24 +26,32 @@ public struct Sampler {
     ///
     /// - Parameters:
     ///   - logits: one row; left as it is.
+    ///   - mask: what may be sampled, before everything else; nil for everything. It allows some id below the limit.
     ///   - workspace: made for the same vocabulary limit.
-    public mutating func sample(_ logits: LayerRows, position: Int, workspace: inout SamplerWorkspace) -> Int32 {
+    public mutating func sample(
+        _ logits: LayerRows, position: Int, mask: TokenMask? = nil, workspace: inout SamplerWorkspace
+    ) -> Int32 {
         precondition(logits.rowCount == 1, "one row of logits")
-        let token = choose(logits, position: position, workspace: &workspace)
+        var token = choose(logits, position: position, mask: mask, workspace: &workspace)
+        // Logits that are no numbers decide nothing.
+        if let mask, !mask.allows(token) { token = mask.first ?? token }
         penalties.count(token)
         return token
     }
 
-    private func choose(_ logits: LayerRows, position: Int, workspace: inout SamplerWorkspace) -> Int32 {
+    private func choose(
+        _ logits: LayerRows, position: Int, mask: TokenMask?, workspace: inout SamplerWorkspace
+    ) -> Int32 {
         let limit = workspace.vocabularyLimit
         precondition(limit > 0 && limit <= logits.columnCount, "the limit lies in the row")
         let isGreedy = !(parameters.temperature > Self.leastTemperature)
         return withExtendedLifetime(logits) {
             // The row is read here only, while its owner is alive.
             let row = unsafe UnsafeBufferPointer(rebasing: UnsafeBufferPointer(logits.unsafeRow(0))[..<limit])
-            if isGreedy && penalties.changeNothing { return unsafe Int32(MathReductions.argmax(row)) }
+            if isGreedy && penalties.changeNothing && mask == nil { return unsafe Int32(MathReductions.argmax(row)) }
             return unsafe workspace.weights.withUnsafeMutableBufferPointer { weights in
                 _ = unsafe weights.update(fromContentsOf: row)
+                if let mask { unsafe mask.apply(to: weights) }
                 unsafe penalties.apply(to: weights)
                 if isGreedy { return unsafe Int32(MathReductions.argmax(UnsafeBufferPointer(weights))) }
                 return unsafe draw(from: weights, position: position, heap: &workspace.heap)
@@ -133,6 +141,19 @@ public struct Sampler {
             if reached > target { break }
         }
         return last
+    }
+}
+
+extension TokenMask {
+    /// Makes what may not come impossible.
+    fileprivate func apply(to logits: UnsafeMutableBufferPointer<Float>) {
+        for first in stride(from: 0, to: logits.count, by: 64) {
+            let word = first / 64 < words.count ? words[first / 64] : 0
+            guard word != .max else { continue }
+            for id in first..<min(first + 64, logits.count) where word >> UInt64(id - first) & 1 == 0 {
+                unsafe logits[id] = -.infinity
+            }
+        }
     }
 }
 

@@ -218,8 +218,12 @@ public final class StageRunner {
             for (place, index) in group.enumerated() {
                 let logits = head.logits.rows(place..<place + 1)
                 let position = batch.parts[index].firstPosition + batch.parts[index].rowCount
-                sampled[index] = try sequences.withSampler(of: step.slices[index].sequence) { sampler, admission in
-                    let token = sampler.sample(logits, position: position, workspace: &workspace)
+                let slice = step.slices[index]
+                if let mask = slice.mask, !(mask.first.map { $0 < vocabularyLimit } ?? false) {
+                    throw PhiError(code: .step, message: "\(slice.sequence) may have none of the vocabulary's tokens")
+                }
+                sampled[index] = try sequences.withSampler(of: slice.sequence) { sampler, admission in
+                    let token = sampler.sample(logits, position: position, mask: slice.mask, workspace: &workspace)
                     return scorer.score(token, logits: logits, topCount: admission.logprobCount ?? 0)
                 }
             }

@@ -32,6 +32,9 @@ extension SchedulerConfiguration {
         if let maxTokens = request.maxTokens, maxTokens < 0 {
             throw .invalid("max_tokens is \(maxTokens), it must be 0 or more", "max_tokens")
         }
+        if request.grammar != nil && request.ignoreEndOfSequence {
+            throw .invalid("an answer that keeps to a grammar ends with it, so it cannot go on", "ignore_eos")
+        }
         if let count = request.logprobCount { try require(count, RequestLimits.logprobCount, "logprobs") }
         if let count = request.promptLogprobCount { try require(count, RequestLimits.logprobCount, "prompt_logprobs") }
         if let timeout = request.timeoutMilliseconds {

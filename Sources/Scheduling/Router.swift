@@ -156,10 +156,14 @@ public struct Router: Sendable {
     // MARK: Steps
 
     /// The next step to send and where, or nil when there is nothing to do now.
-    public mutating func nextStep(now: Double) -> (replica: ReplicaID, step: Step)? {
+    ///
+    /// - Parameter mask: asked once for every token that is to be sampled under a grammar.
+    public mutating func nextStep(
+        now: Double, mask: Scheduler.MaskSource = { _, _, _ in nil }
+    ) -> (replica: ReplicaID, step: Step)? {
         balance()
         for replica in schedulers.indices {
-            if let step = schedulers[replica].nextStep(now: now) { return (ReplicaID(replica), step) }
+            if let step = schedulers[replica].nextStep(now: now, mask: mask) { return (ReplicaID(replica), step) }
         }
         return nil
     }

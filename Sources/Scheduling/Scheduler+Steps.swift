@@ -1,8 +1,13 @@
 public import Inference
 
 extension Scheduler {
+    /// The tokens that may come next in a choice whose request has a grammar, after those that it has; nil for all.
+    public typealias MaskSource = (_ ticket: RequestTicket, _ choice: Int, _ generated: [Int32]) -> TokenMask?
+
     /// The next step to send, or nil when there is nothing to do now, no credit is left or no plan stands.
-    public mutating func nextStep(now: Double) -> Step? {
+    ///
+    /// - Parameter mask: asked once for every token that is to be sampled under a grammar.
+    public mutating func nextStep(now: Double, mask: MaskSource = { _, _, _ in nil }) -> Step? {
         guard let epoch, !isSuspended, stepsInFlight.count < creditCount else { return nil }
         var grants = compose(now: now)
         if grants.isEmpty && retiring.isEmpty && !freeing.isEmpty {
@@ -16,8 +21,13 @@ extension Scheduler {
         var slices: [Slice] = []
         var inFlight: [StepInFlight.SliceInFlight] = []
         for grant in grants {
-            let (admission, slice, record) = makeSlice(grant, now: now)
+            var (admission, slice, record) = makeSlice(grant, now: now)
             if let admission { admissions.append(admission) }
+            if slice.outputs.contains(.sample), let sequence = sequences[slice.sequence],
+                requests[sequence.ticket]?.request.grammar != nil
+            {
+                slice.mask = mask(sequence.ticket, sequence.choice, sequence.generated)
+            }
             slices.append(slice)
             inFlight.append(record)
         }

@@ -23,6 +23,14 @@ public enum SchedulerEvent: Hashable, Sendable {
         case .event(let ticket, _), .failed(let ticket, _): ticket
         }
     }
+
+    /// Whether nothing comes for the request any more.
+    public var isLast: Bool {
+        switch self {
+        case .event(_, .completed), .failed: true
+        case .event: false
+        }
+    }
 }
 
 /// What became of a step's result.

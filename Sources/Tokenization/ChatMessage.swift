@@ -18,11 +18,14 @@ public struct ChatMessage: Sendable, Equatable {
     public var content: String
     /// On a system message of Phi-4-mini: the descriptions of the tools, as JSON text.
     public var tools: String?
+    /// On an assistant's message of Phi-4-mini: the tools that it called, as JSON text.
+    public var toolCalls: String?
 
     /// A turn.
-    public init(role: ChatRole, content: String, tools: String? = nil) {
+    public init(role: ChatRole, content: String, tools: String? = nil, toolCalls: String? = nil) {
         self.role = role
         self.content = content
         self.tools = tools
+        self.toolCalls = toolCalls
     }
 }

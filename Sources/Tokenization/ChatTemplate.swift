@@ -72,6 +72,9 @@ public struct ChatTemplate: Sendable, Equatable {
             if message.tools != nil, family != .phi4Mini || message.role != .system {
                 throw TokenizerError(.chat, "only a system message of Phi-4-mini can describe tools")
             }
+            if message.toolCalls != nil, family != .phi4Mini || message.role != .assistant {
+                throw TokenizerError(.chat, "only an assistant's message of Phi-4-mini can call tools")
+            }
             append(message, to: &parts)
         }
         if addGenerationPrompt {
@@ -118,6 +121,9 @@ public struct ChatTemplate: Sendable, Equatable {
             parts += [.literal("<|\(role)|>"), .content(message.content)]
             if let tools = message.tools {
                 parts += [.literal("<|tool|>"), .content(tools), .literal("<|/tool|>")]
+            }
+            if let calls = message.toolCalls {
+                parts += [.literal("<|tool_call|>"), .content(calls), .literal("<|/tool_call|>")]
             }
             parts.append(.literal("<|end|>"))
         }

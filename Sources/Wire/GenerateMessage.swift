@@ -64,6 +64,13 @@ extension WireArena {
         unsafe message.pointee.client = unsafe text(request.client, limit: WireLimits.nameByteCount)
         unsafe message.pointee.priority = Int32(clamping: request.priority)
         unsafe message.pointee.cache_salt = unsafe optionalText(request.cacheSalt, limit: WireLimits.nameByteCount)
+        if let constraint = request.grammar {
+            let grammar = unsafe make(phalanx__v1__grammar__init)
+            // Never cut, which would make another grammar of it: what is too long is refused.
+            unsafe grammar.pointee.gbnf = unsafe string(constraint.gbnf)
+            unsafe grammar.pointee.begins_text = constraint.beginsText ? 1 : 0
+            unsafe message.pointee.grammar = unsafe grammar
+        }
         return unsafe message
     }
 }
@@ -77,6 +84,13 @@ extension GenerationRequest {
         let field = "GenerationRequest"
         var seed: UInt64?
         if let given = unsafe message.seed { seed = unsafe given.pointee.value }
+        var grammar: GrammarConstraint?
+        if let given = unsafe message.grammar?.pointee {
+            grammar = GrammarConstraint(
+                gbnf: try unsafe WireReader.string(
+                    given.gbnf, "\(field).grammar", limit: WireLimits.grammarByteCount),
+                beginsText: unsafe given.begins_text != 0)
+        }
         self.init(
             id: RequestID(try unsafe WireReader.string(message.id, "\(field).id")),
             prompt: try unsafe WireReader.array(message.prompt, message.n_prompt, limit: limit, "\(field).prompt"),
@@ -96,6 +110,7 @@ extension GenerationRequest {
             client: try unsafe WireReader.string(message.client, "\(field).client"),
             priority: unsafe Int(message.priority),
             cacheSalt: try unsafe WireReader.text(
-                message.cache_salt, "\(field).cache_salt", limit: WireLimits.nameByteCount))
+                message.cache_salt, "\(field).cache_salt", limit: WireLimits.nameByteCount),
+            grammar: grammar)
     }
 }

@@ -43,6 +43,8 @@ extension WireArena {
         unsafe message.pointee.scores_prompt = slice.outputs.contains(.promptLogprobs) ? 1 : 0
         unsafe message.pointee.pages = unsafe messages(slice.pages) { unsafe pageAssignment($0) }
         unsafe message.pointee.n_pages = slice.pages.count
+        unsafe message.pointee.mask = unsafe array(slice.mask?.words ?? [])
+        unsafe message.pointee.n_mask = slice.mask?.words.count ?? 0
         return unsafe message
     }
 
@@ -128,13 +130,16 @@ extension Slice {
         var outputs: SliceOutputs = []
         if unsafe message.samples != 0 { outputs.insert(.sample) }
         if unsafe message.scores_prompt != 0 { outputs.insert(.promptLogprobs) }
+        let mask = try unsafe WireReader.array(
+            message.mask, message.n_mask, limit: WireLimits.maskWordCount, "Slice.mask")
         self.init(
             sequence: SequenceID(unsafe message.sequence),
             firstPosition: try WireReader.count(unsafe message.first_position, "Slice.first_position"),
             tokens: tokens, regime: regime, outputs: outputs,
             pages: try unsafe WireReader.messages(
                 message.pages, message.n_pages, limit: WireLimits.pageCount, "Slice.pages"
-            ) { assignment throws(WireError) in try unsafe PageAssignment(wire: assignment) })
+            ) { assignment throws(WireError) in try unsafe PageAssignment(wire: assignment) },
+            mask: mask.isEmpty ? nil : TokenMask(words: mask))
     }
 }
 

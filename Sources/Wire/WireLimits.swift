@@ -17,6 +17,10 @@ public enum WireLimits {
     public static let tokenCount = 1 << 22
     /// Alternatives of a token.
     public static let alternativeCount = 1024
+    /// A grammar's text.
+    public static let grammarByteCount = 1 << 20
+    /// Words of a mask over the vocabulary.
+    public static let maskWordCount = 1 << 16
     public static let logitBiasCount = 1 << 16
     /// Choices of a request.
     public static let choiceCount = 1 << 16

@@ -170,14 +170,48 @@ struct SamplerTests {
             logprobCount: nil, promptLogprobCount: nil)
     }
 
+    @Test func `a mask comes before everything else and leaves the distribution among its tokens`() throws {
+        let logits: [Float] = (0..<200).map { Float($0 % 7) }
+        let mask = TokenMask(words: [1 << 5, 0, 1 << 2 | 1 << 40])
+        #expect(mask.first == 5 && mask.allows(130) && mask.allows(168) && !mask.allows(6) && !mask.allows(192))
+        let settings = [
+            SamplingParameters(temperature: 0), SamplingParameters(temperature: 3),
+            SamplingParameters(temperature: 1, topK: 5), SamplingParameters(temperature: 1, topP: 0.5, minP: 0.1),
+            SamplingParameters(
+                temperature: 2, presencePenalty: 2, frequencyPenalty: 2, repetitionPenalty: 3,
+                logitBias: [LogitBias(token: 6, bias: 100), LogitBias(token: 130, bias: -100)]),
+        ]
+        for parameters in settings {
+            var seen: Set<Int32> = []
+            for position in 0..<100 {
+                seen.insert(try draw(logits, limit: 200, parameters, position: position, mask: mask))
+            }
+            #expect(seen.isSubset(of: [5, 130, 168]))
+            #expect(seen.count == 1 || parameters.temperature > 0)
+        }
+        // As if the others were not there.
+        var alone = [Float](repeating: -.infinity, count: 200)
+        for id in [5, 130, 168] { alone[id] = logits[id] }
+        for position in 0..<100 {
+            let parameters = SamplingParameters(temperature: 1.5)
+            #expect(
+                try draw(logits, limit: 200, parameters, position: position, mask: mask)
+                    == draw(alone, limit: 200, parameters, position: position))
+        }
+        // Logits that are no numbers decide nothing.
+        let broken = [Float](repeating: .nan, count: 200)
+        #expect(mask.allows(try draw(broken, limit: 200, SamplingParameters(temperature: 0), mask: mask)))
+        #expect(mask.allows(try draw(broken, limit: 200, SamplingParameters(temperature: 1), mask: mask)))
+    }
+
     private func draw(
         _ logits: [Float], limit: Int, _ parameters: SamplingParameters, prompt: [Int32] = [], generated: [Int32] = [],
-        position: Int = 0, seed: UInt64 = 0
+        position: Int = 0, seed: UInt64 = 0, mask: TokenMask? = nil
     ) throws -> Int32 {
         var workspace = SamplerWorkspace(vocabularyLimit: limit)
         var sampler = Sampler(
             admission(parameters, prompt: prompt, generated: generated, seed: seed), vocabularyLimit: limit)
-        return sampler.sample(try row(logits), position: position, workspace: &workspace)
+        return sampler.sample(try row(logits), position: position, mask: mask, workspace: &workspace)
     }
 }
 

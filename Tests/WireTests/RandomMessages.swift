@@ -90,7 +90,8 @@ struct RandomMessages {
                 PageAssignment(
                     firstLogicalPage: random.number(WireLimits.pageCount),
                     pages: random.list(9) { PageID(UInt32($0.number(Int(UInt32.max)))) })
-            })
+            },
+            mask: optional { random in TokenMask(words: [random.uint64()] + random.list(9) { $0.uint64() }) })
     }
 
     mutating func step() -> Step {
@@ -214,7 +215,10 @@ struct RandomMessages {
                 ignoreEndOfSequence: flag(), stopTokens: tokens(9), logprobCount: optional { $0.number(20) },
                 promptLogprobCount: optional { $0.number(20) }, timeoutMilliseconds: optional { $0.number(1 << 40) },
                 client: text(), priority: Int(Int32.random(in: .min ... .max, using: &random)),
-                cacheSalt: optional { $0.text() }))
+                cacheSalt: optional { $0.text() },
+                grammar: optional { random in
+                    GrammarConstraint(gbnf: random.text(70_000), beginsText: random.flag())
+                }))
     }
 
     mutating func reply() -> EngineReply {

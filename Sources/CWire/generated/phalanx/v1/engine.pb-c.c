@@ -457,6 +457,51 @@ void   phalanx__v1__generation_request__free_unpacked
   assert(message->base.descriptor == &phalanx__v1__generation_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   phalanx__v1__grammar__init
+                     (Phalanx__V1__Grammar         *message)
+{
+  static const Phalanx__V1__Grammar init_value = PHALANX__V1__GRAMMAR__INIT;
+  *message = init_value;
+}
+size_t phalanx__v1__grammar__get_packed_size
+                     (const Phalanx__V1__Grammar *message)
+{
+  assert(message->base.descriptor == &phalanx__v1__grammar__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t phalanx__v1__grammar__pack
+                     (const Phalanx__V1__Grammar *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &phalanx__v1__grammar__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t phalanx__v1__grammar__pack_to_buffer
+                     (const Phalanx__V1__Grammar *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &phalanx__v1__grammar__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Phalanx__V1__Grammar *
+       phalanx__v1__grammar__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Phalanx__V1__Grammar *)
+     protobuf_c_message_unpack (&phalanx__v1__grammar__descriptor,
+                                allocator, len, data);
+}
+void   phalanx__v1__grammar__free_unpacked
+                     (Phalanx__V1__Grammar *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &phalanx__v1__grammar__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   phalanx__v1__cancel_choice__init
                      (Phalanx__V1__CancelChoice         *message)
 {
@@ -1930,7 +1975,7 @@ const ProtobufCMessageDescriptor phalanx__v1__latency_summary__descriptor =
   (ProtobufCMessageInit) phalanx__v1__latency_summary__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__generation_request__field_descriptors[15] =
+static const ProtobufCFieldDescriptor phalanx__v1__generation_request__field_descriptors[16] =
 {
   {
     "id",
@@ -2112,12 +2157,25 @@ static const ProtobufCFieldDescriptor phalanx__v1__generation_request__field_des
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "grammar",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__GenerationRequest, grammar),
+    &phalanx__v1__grammar__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__generation_request__field_indices_by_name[] = {
   14,   /* field[14] = cache_salt */
   3,   /* field[3] = choice_count */
   12,   /* field[12] = client */
   2,   /* field[2] = generated */
+  15,   /* field[15] = grammar */
   0,   /* field[0] = id */
   7,   /* field[7] = ignore_end_of_sequence */
   9,   /* field[9] = logprob_count */
@@ -2133,7 +2191,7 @@ static const unsigned phalanx__v1__generation_request__field_indices_by_name[] =
 static const ProtobufCIntRange phalanx__v1__generation_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 15 }
+  { 0, 16 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__generation_request__descriptor =
 {
@@ -2143,11 +2201,62 @@ const ProtobufCMessageDescriptor phalanx__v1__generation_request__descriptor =
   "Phalanx__V1__GenerationRequest",
   "phalanx.v1",
   sizeof(Phalanx__V1__GenerationRequest),
-  15,
+  16,
   phalanx__v1__generation_request__field_descriptors,
   phalanx__v1__generation_request__field_indices_by_name,
   1,  phalanx__v1__generation_request__number_ranges,
   (ProtobufCMessageInit) phalanx__v1__generation_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor phalanx__v1__grammar__field_descriptors[2] =
+{
+  {
+    "gbnf",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__Grammar, gbnf),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "begins_text",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__Grammar, begins_text),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned phalanx__v1__grammar__field_indices_by_name[] = {
+  1,   /* field[1] = begins_text */
+  0,   /* field[0] = gbnf */
+};
+static const ProtobufCIntRange phalanx__v1__grammar__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor phalanx__v1__grammar__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "phalanx.v1.Grammar",
+  "Grammar",
+  "Phalanx__V1__Grammar",
+  "phalanx.v1",
+  sizeof(Phalanx__V1__Grammar),
+  2,
+  phalanx__v1__grammar__field_descriptors,
+  phalanx__v1__grammar__field_indices_by_name,
+  1,  phalanx__v1__grammar__number_ranges,
+  (ProtobufCMessageInit) phalanx__v1__grammar__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor phalanx__v1__cancel_choice__field_descriptors[1] =

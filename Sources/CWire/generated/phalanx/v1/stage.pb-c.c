@@ -565,7 +565,7 @@ const ProtobufCMessageDescriptor phalanx__v1__page_assignment__descriptor =
   (ProtobufCMessageInit) phalanx__v1__page_assignment__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__slice__field_descriptors[7] =
+static const ProtobufCFieldDescriptor phalanx__v1__slice__field_descriptors[8] =
 {
   {
     "sequence",
@@ -651,9 +651,22 @@ static const ProtobufCFieldDescriptor phalanx__v1__slice__field_descriptors[7] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "mask",
+    8,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_FIXED64,
+    offsetof(Phalanx__V1__Slice, n_mask),
+    offsetof(Phalanx__V1__Slice, mask),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__slice__field_indices_by_name[] = {
   1,   /* field[1] = first_position */
+  7,   /* field[7] = mask */
   6,   /* field[6] = pages */
   3,   /* field[3] = regime */
   4,   /* field[4] = samples */
@@ -664,7 +677,7 @@ static const unsigned phalanx__v1__slice__field_indices_by_name[] = {
 static const ProtobufCIntRange phalanx__v1__slice__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__slice__descriptor =
 {
@@ -674,7 +687,7 @@ const ProtobufCMessageDescriptor phalanx__v1__slice__descriptor =
   "Phalanx__V1__Slice",
   "phalanx.v1",
   sizeof(Phalanx__V1__Slice),
-  7,
+  8,
   phalanx__v1__slice__field_descriptors,
   phalanx__v1__slice__field_indices_by_name,
   1,  phalanx__v1__slice__number_ranges,

@@ -26,6 +26,7 @@ typedef struct Phalanx__V1__ClusterStatus Phalanx__V1__ClusterStatus;
 typedef struct Phalanx__V1__SchedulingActivity Phalanx__V1__SchedulingActivity;
 typedef struct Phalanx__V1__LatencySummary Phalanx__V1__LatencySummary;
 typedef struct Phalanx__V1__GenerationRequest Phalanx__V1__GenerationRequest;
+typedef struct Phalanx__V1__Grammar Phalanx__V1__Grammar;
 typedef struct Phalanx__V1__CancelChoice Phalanx__V1__CancelChoice;
 typedef struct Phalanx__V1__GenerateMessage Phalanx__V1__GenerateMessage;
 typedef struct Phalanx__V1__Queued Phalanx__V1__Queued;
@@ -280,10 +281,31 @@ struct  Phalanx__V1__GenerationRequest
    * Only requests with an equal one share cached prefixes.
    */
   Phalanx__V1__Text *cache_salt;
+  /*
+   * Absent: any text.
+   */
+  Phalanx__V1__Grammar *grammar;
 };
 #define PHALANX__V1__GENERATION_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__generation_request__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0, NULL, NULL, NULL, 0, 0,NULL, NULL, NULL, NULL, (char *)protobuf_c_empty_string, 0, NULL }
+    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0, NULL, NULL, NULL, 0, 0,NULL, NULL, NULL, NULL, (char *)protobuf_c_empty_string, 0, NULL, NULL }
+
+
+/*
+ * What an answer must keep to.
+ */
+struct  Phalanx__V1__Grammar
+{
+  ProtobufCMessage base;
+  char *gbnf;
+  /*
+   * The answer is a text of its own: the space that a SentencePiece model begins with is no part of it.
+   */
+  protobuf_c_boolean begins_text;
+};
+#define PHALANX__V1__GRAMMAR__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__grammar__descriptor) \
+    , (char *)protobuf_c_empty_string, 0 }
 
 
 struct  Phalanx__V1__CancelChoice
@@ -638,6 +660,25 @@ Phalanx__V1__GenerationRequest *
 void   phalanx__v1__generation_request__free_unpacked
                      (Phalanx__V1__GenerationRequest *message,
                       ProtobufCAllocator *allocator);
+/* Phalanx__V1__Grammar methods */
+void   phalanx__v1__grammar__init
+                     (Phalanx__V1__Grammar         *message);
+size_t phalanx__v1__grammar__get_packed_size
+                     (const Phalanx__V1__Grammar   *message);
+size_t phalanx__v1__grammar__pack
+                     (const Phalanx__V1__Grammar   *message,
+                      uint8_t             *out);
+size_t phalanx__v1__grammar__pack_to_buffer
+                     (const Phalanx__V1__Grammar   *message,
+                      ProtobufCBuffer     *buffer);
+Phalanx__V1__Grammar *
+       phalanx__v1__grammar__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   phalanx__v1__grammar__free_unpacked
+                     (Phalanx__V1__Grammar *message,
+                      ProtobufCAllocator *allocator);
 /* Phalanx__V1__CancelChoice methods */
 void   phalanx__v1__cancel_choice__init
                      (Phalanx__V1__CancelChoice         *message);
@@ -879,6 +920,9 @@ typedef void (*Phalanx__V1__LatencySummary_Closure)
 typedef void (*Phalanx__V1__GenerationRequest_Closure)
                  (const Phalanx__V1__GenerationRequest *message,
                   void *closure_data);
+typedef void (*Phalanx__V1__Grammar_Closure)
+                 (const Phalanx__V1__Grammar *message,
+                  void *closure_data);
 typedef void (*Phalanx__V1__CancelChoice_Closure)
                  (const Phalanx__V1__CancelChoice *message,
                   void *closure_data);
@@ -980,6 +1024,7 @@ extern const ProtobufCMessageDescriptor phalanx__v1__cluster_status__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__scheduling_activity__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__latency_summary__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__generation_request__descriptor;
+extern const ProtobufCMessageDescriptor phalanx__v1__grammar__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__cancel_choice__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__generate_message__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__queued__descriptor;

@@ -111,10 +111,15 @@ struct  Phalanx__V1__Slice
   protobuf_c_boolean scores_prompt;
   size_t n_pages;
   Phalanx__V1__PageAssignment **pages;
+  /*
+   * The tokens that may be sampled, bit id % 64 of word id / 64; none for all.
+   */
+  size_t n_mask;
+  uint64_t *mask;
 };
 #define PHALANX__V1__SLICE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__slice__descriptor) \
-    , 0, 0, 0,NULL, PHALANX__V1__ROPE_REGIME__ROPE_REGIME_SHORT, 0, 0, 0,NULL }
+    , 0, 0, 0,NULL, PHALANX__V1__ROPE_REGIME__ROPE_REGIME_SHORT, 0, 0, 0,NULL, 0,NULL }
 
 
 struct  Phalanx__V1__Step
