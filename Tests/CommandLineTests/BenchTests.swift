@@ -29,6 +29,14 @@ import Testing
         }
     }
 
+    @Test func `grammars are measured`() async throws {
+        let outcome = try await Program.run(["bench", "grammar", "--answers", "1"])
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.output.contains("nested schema") && outcome.output.contains(" us"), "\(outcome.output)")
+        let wrong = try await Program.run(["bench", "grammar", "--answers", "0"])
+        #expect(wrong.status == 64 && wrong.errors.contains("1 to 10000"), "\(wrong.errors)")
+    }
+
     @Test func `tables are for people`() async throws {
         let model = try await Program.run(["bench", "--model", "demo", "-p", "0", "-n", "4", "--repeat", "1"])
         #expect(model.status == 0, "\(model.errors)")

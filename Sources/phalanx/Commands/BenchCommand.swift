@@ -14,6 +14,9 @@ struct BenchCommand: ParsableCommand {
               phalanx bench kernels --format Q4_K --rows 1,8,512
               phalanx bench cliffs --format Q4_K
 
+            What structured answers cost per token:
+              phalanx bench grammar --model FILE
+
             A server, ours or another with OpenAI's API, under many requests at once:
               phalanx bench serve --url http://127.0.0.1:8080 --concurrency 8 --prompt-tokens 256 --max-tokens 64
 
@@ -23,6 +26,7 @@ struct BenchCommand: ParsableCommand {
             """,
         subcommands: [
             BenchModelCommand.self, BenchKernelsCommand.self, BenchCliffsCommand.self, BenchServeCommand.self,
+            BenchGrammarCommand.self,
         ],
         defaultSubcommand: BenchModelCommand.self)
 
