@@ -33,8 +33,8 @@ enum PrivateFile {
     /// - Throws: `TrustError` (`directory`) when others may read it, or it cannot be read.
     static func read(_ path: String) throws(TrustError) -> String? {
         guard let file = FileHandle(forReadingAtPath: path) else {
-            if errno == ENOENT || errno == ENOTDIR { return nil }
-            throw failure("read", path)
+            guard FileManager.default.fileExists(atPath: path) else { return nil }
+            throw TrustError(.directory, "cannot read \(path): it belongs to another user")
         }
         // The file itself, where the path is a link to it.
         let resolved = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
@@ -45,7 +45,9 @@ enum PrivateFile {
         guard mode & 0o077 == 0 else {
             throw TrustError(.directory, "\(path) can be read by others: make it private with chmod 600 \(path)")
         }
-        guard let bytes = try? file.read(upToCount: maxByteCount) ?? Data() else { throw failure("read", path) }
+        guard let bytes = try? file.read(upToCount: maxByteCount) ?? Data() else {
+            throw TrustError(.directory, "cannot read \(path)")
+        }
         return String(decoding: bytes, as: UTF8.self)
     }
 

@@ -14,8 +14,8 @@ struct Phalanx: AsyncParsableCommand {
             Over several machines:
               phalanx cluster init
               phalanx coordinator --model /models/phi-3-medium.gguf --bind 10.0.0.1
-              phalanx cluster invite > token    (for each machine that computes; copy it there, and on it:)
-              phalanx worker --join 10.0.0.1:7070 --bind 10.0.0.2 --token-file token
+              (umask 077; phalanx cluster invite > token)                 a token for each other machine
+              phalanx worker --join 10.0.0.1:7070 --bind 10.0.0.2 --token-file token          there
 
             A question from the command line:
               phalanx generate --model demo --chat --prompt "What is the capital of France?"

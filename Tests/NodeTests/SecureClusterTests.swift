@@ -1,5 +1,6 @@
 import CoordinatorClient
 import CoordinatorNode
+import Foundation
 import Inference
 import Logging
 import TestSupport

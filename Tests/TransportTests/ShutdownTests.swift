@@ -92,6 +92,8 @@ struct ShutdownTests {
         limits.maxConnections = 1
         let transport = twin.make(limits)
         let pair = try await Pair(transport)
+        // An answered call shows that the listener, too, has seen the end of the handshake.
+        #expect(try await pair.connection.unary(TestService.echo, [6], timeout: .seconds(30)) == [6])
         let error = await status {
             _ = try await transport.connect(host: "127.0.0.1", port: pair.listener.port, timeout: .seconds(10))
         }

@@ -13,7 +13,7 @@ struct ClusterCommand: AsyncParsableCommand {
               phalanx coordinator --model /models/phi-3-medium.gguf --bind 10.0.0.1
 
             For each further machine, a token that is good for once:
-              phalanx cluster invite > token        (on the coordinator's machine)
+              (umask 077; phalanx cluster invite > token)     on the coordinator's machine; copy it over
               phalanx worker --join 10.0.0.1:7070 --bind 10.0.0.2 --token-file token
 
             From then on that machine has its own key and certificate, which are renewed by themselves.

@@ -3,6 +3,7 @@ import CoordinatorClient
 import Logging
 import ServiceLifecycle
 import Transport
+import Trust
 
 struct GatewayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -6,6 +6,7 @@ import Inference
 import Logging
 import ServiceLifecycle
 import Transport
+import Trust
 import UnixSignals
 import WorkerNode
 

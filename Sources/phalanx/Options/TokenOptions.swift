@@ -33,6 +33,14 @@ struct TokenOptions: ParsableArguments {
         guard let file, let bytes = try file.read(upToCount: Self.maxByteCount) else {
             throw CommandError("cannot read a join token from \(tokenFile): is it there, and may this user read it?")
         }
+        if tokenFile != "-", Self.isReadableByOthers(tokenFile) {
+            note("\(tokenFile) can be read by others until the token is used: chmod 600 \(tokenFile)")
+        }
         return try JoinToken(String(decoding: bytes, as: UTF8.self))
+    }
+
+    private static func isReadableByOthers(_ path: String) -> Bool {
+        let mode = try? FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+        return (mode ?? 0) & 0o077 != 0
     }
 }
