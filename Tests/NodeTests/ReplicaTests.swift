@@ -9,8 +9,7 @@ import Testing
 /// Several pipelines serve at once, come and go, and no answer changes.
 @Suite struct ReplicaTests {
     private func cluster(_ workerCount: Int, replicas: Int? = nil) -> TestCluster {
-        TestCluster(
-            modelPath: DemoModelFile.url.path, workerCount: workerCount, replicaCount: replicas, contextLength: 1024)
+        TestCluster(modelPath: DemoModelFile.url.path, workerCount: workerCount, replicaCount: replicas)
     }
 
     /// Greedy and seeded ones; some with a prefix in common.
