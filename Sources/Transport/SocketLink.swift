@@ -57,11 +57,13 @@ final class SocketLink: ChannelInboundHandler, ByteLink {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let tls, let connection, case .handshakeCompleted(let negotiated)? = event as? TLSUserEvent {
-            if negotiated == TransportSecurity.applicationProtocol {
-                // A client got here only with a certificate that was verified; a server may have guests.
-                connection.recognise(tls.identity.map { .node($0) } ?? .guest)
-            } else {
+            if negotiated != TransportSecurity.applicationProtocol {
                 errorCaught(context: context, error: RPCError(.unavailable, "it speaks TLS, but not HTTP/2"))
+            } else if tls.identity == nil, !connection.isServer {
+                // Only servers have guests.
+                errorCaught(context: context, error: RPCError(.unauthenticated, "it did not show who it is"))
+            } else {
+                connection.recognise(tls.identity.map { .node($0) } ?? .guest)
             }
         }
         context.fireUserInboundEventTriggered(event)
@@ -77,7 +79,10 @@ final class SocketLink: ChannelInboundHandler, ByteLink {
             let failure = SocketErrors.broken(error, refusal: tls?.refusal)
             self.failure = failure
             if let connection, connection.isServer, !connection.isReady {
-                connection.logger.warning("turning \(connection.peer) away: \(failure.message)")
+                // Port scanners and cut lines are no news; a node that is not let in is.
+                connection.logger.log(
+                    level: failure.code == .unauthenticated ? .warning : .info,
+                    "turning \(connection.peer) away: \(failure.message)")
             }
         }
         context.close(promise: nil)

@@ -99,7 +99,9 @@ struct SecurityTests {
 
     @Test func `a role may call what it needs and nothing else`() async throws {
         let nodes = try TestNodes()
-        let handler: RPCHandler = { stream in try await stream.send([1]) }
+        let handler: RPCHandler = { stream in
+            for try await message in stream.messages { try await stream.send(message) }
+        }
         let methods = [Services.join, Services.forward, Services.generate, Services.describe, Services.healthCheck]
         let listener = try await nodes.transport(.coordinator, "c").listen(
             Dictionary(uniqueKeysWithValues: methods.map { ($0, handler) }))
