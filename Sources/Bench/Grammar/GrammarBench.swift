@@ -21,7 +21,7 @@ public struct GrammarBench {
     }
 
     /// A grammar by name, and its text.
-    public static let grammars: [(name: String, gbnf: () throws -> String)] = [
+    public static let grammars: [(name: String, gbnf: @Sendable () throws -> String)] = [
         ("json object", { try text { $0.basic(.object) } }),
         ("flat schema", { try text { try $0.add(schema: person) } }),
         ("nested schema", { try text { try $0.add(schema: catalogue) } }),
