@@ -97,7 +97,9 @@ let package = Package(
         module("CoordinatorClient", ["Transport", "Wire", "Inference", "Trust", crypto, logging]),
         module(
             "Gateway",
-            ["Inference", "Tokenization", hummingbird, nioCore, nioHTTP1, httpTypes, logging, lifecycle],
+            [
+                "Inference", "Tokenization", "Grammar", hummingbird, nioCore, nioHTTP1, httpTypes, logging, lifecycle,
+            ],
             // The web page and the description of the API are part of the program: no files beside it to get lost.
             resources: [.embedInCode("OpenAPI/openapi.json")]
                 + [
@@ -115,11 +117,14 @@ let package = Package(
         module(
             "CoordinatorNode",
             [
-                "Cluster", "Scheduling", "Tokenization", "Transport", "Trust", "Wire", "Inference", "Checkpoint",
+                "Cluster", "Scheduling", "Grammar", "Tokenization", "Transport", "Trust", "Wire", "Inference",
+                "Checkpoint",
                 "Host", "Kernels", "CoordinatorClient", histogram, logging,
             ]),
         module("Terminal", ["Inference"]),
-        module("Bench", ["Phi", "Checkpoint", "Kernels", "Host", "Inference", "Tokenization", "CBench", histogram]),
+        module(
+            "Bench",
+            ["Phi", "Checkpoint", "Kernels", "Host", "Inference", "Tokenization", "Grammar", "CBench", histogram]),
         // Floor 6
         .executableTarget(
             name: "phalanx",
@@ -133,7 +138,7 @@ let package = Package(
             ],
             exclude: ["Resources/demo.card.md"], resources: [.copy("Resources/demo.gguf")], swiftSettings: settings),
 
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+        .target(name: "TestSupport", dependencies: ["Grammar"], path: "Tests/TestSupport", swiftSettings: settings),
         tests("House"),
         tests("Kernels", ["Kernels", "CKernels"], resources: [.copy("Resources")]),
         tests("Host", ["Host", "CHost"]),
@@ -154,14 +159,15 @@ let package = Package(
         tests(
             "Gateway",
             [
-                "Gateway", "Inference", "Tokenization", httpClient, nioCore, nioHTTP1, httpTypes, logging, lifecycle,
+                "Gateway", "Inference", "Tokenization", "Grammar", httpClient, nioCore, nioHTTP1, httpTypes, logging,
+                lifecycle,
             ]),
         tests("Terminal", ["Terminal", "Inference"]),
         tests(
             "Node",
             [
                 "CoordinatorNode", "WorkerNode", "CoordinatorClient", "Gateway", "Transport", "Trust", "Inference",
-                "Checkpoint", "Tokenization", logging,
+                "Checkpoint", "Tokenization", "Grammar", logging,
             ]),
         tests("Bench", ["Bench", "Checkpoint", "Host", "Kernels", "Inference", "Phi", "Tokenization"]),
         tests("CommandLine", ["phalanx"]),

@@ -101,7 +101,14 @@ struct ErrorTests {
         arguments: [
             (#""messages": 1"#, "messages"), (#""messages": []"#, "messages"), (#""model": "toy""#, "messages"),
             (#""messages": ["x"]"#, "messages[0]"), (#""messages": [{"content": "x"}]"#, "messages[0].role"),
-            (#""messages": [{"role": "tool", "content": "x"}]"#, "messages[0].role"),
+            (#""messages": [{"role": "function", "content": "x"}]"#, "messages[0].role"),
+            (#""messages": [{"role": "tool", "content": "x"}]"#, "messages[0].tool_call_id"),
+            (#""messages": [{"role": "assistant", "tool_calls": [{}]}]"#, "messages[0].tool_calls[0]"),
+            (
+                #""messages": [{"role": "assistant", "tool_calls": [{"type": "function", "function": "#
+                    + #"{"name": "f", "arguments": "[]"}}]}]"#,
+                "messages[0].tool_calls[0].function.arguments"
+            ),
             (#""messages": [{"role": "user"}]"#, "messages[0].content"),
             (#""messages": [{"role": "user", "content": 3}]"#, "messages[0].content"),
             (
@@ -113,8 +120,36 @@ struct ErrorTests {
             (chat + #", "max_tokens": 1, "max_completion_tokens": 2"#, "max_tokens"),
             (chat + #", "logprobs": 1"#, "logprobs"), (chat + #", "top_logprobs": 2"#, "top_logprobs"),
             (chat + #", "logprobs": true, "top_logprobs": 21"#, "top_logprobs"), (chat + #", "echo": true"#, "echo"),
-            (chat + #", "tools": [{"type": "function"}]"#, "tools"),
-            (chat + #", "response_format": {"type": "json_object"}"#, "response_format"),
+            (chat + #", "tools": [{"type": "function"}]"#, "tools[0]"),
+            (chat + #", "tools": [{"type": "function", "function": {"name": "a b"}}]"#, "tools[0].function.name"),
+            (chat + #", "tool_choice": "required""#, "tool_choice"),
+            (
+                chat + #", "tool_choice": {"type": "function", "function": {"name": "g"}}, "#
+                    + #""tools": [{"type": "function", "function": {"name": "f"}}]"#, "tool_choice"
+            ),
+            (
+                chat + #", "tools": [{"type": "function", "function": {"name": "f", "parameters": {"not": {}}}}]"#,
+                "tools"
+            ),
+            (
+                chat + #", "tools": [{"type": "function", "function": {"name": "f"}}], "grammar": "root ::= "a"""#,
+                "grammar"
+            ),
+            (chat + #", "response_format": {"type": "yaml"}"#, "response_format.type"),
+            (chat + #", "response_format": {"type": "json_schema"}"#, "response_format.json_schema"),
+            (
+                chat + #", "response_format": {"type": "json_schema", "json_schema": {"schema": {}}}"#,
+                "response_format.json_schema.name"
+            ),
+            (
+                chat + #", "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": "#
+                    + #"{"type": "object", "propertyNames": {}}}}"#, "response_format.json_schema.schema"
+            ),
+            (chat + #", "grammar": "root ::= [""#, "grammar"), (chat + #", "guided_regex": "(?=a)""#, "guided_regex"),
+            (chat + #", "guided_json": "{""#, "guided_json"), (chat + #", "guided_choice": []"#, "guided_choice"),
+            (chat + #", "guided_json": {}, "grammar": "root ::= "a"""#, "grammar"),
+            (chat + #", "structured_outputs": {"xml": {}}"#, "structured_outputs.xml"),
+            (chat + #", "structured_outputs": {"grammar": "root ::= root"}"#, "structured_outputs.grammar"),
             (chat + #", "modalities": ["text", "audio"]"#, "modalities"), (chat + #", "audio": {}"#, "audio"),
         ])
     func `a wrong chat parameter is refused by name`(members: String, parameter: String) async throws {

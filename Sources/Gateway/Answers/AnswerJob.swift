@@ -18,6 +18,8 @@ struct AnswerJob: Sendable {
     /// Whether the end token is among the tokens that log-probabilities are listed for.
     let listsEndToken: Bool
     let timeoutMilliseconds: Int?
+    /// The grammar of the answers, in GBNF.
+    var grammar: String?
     /// Whom the engine serves, for fairness.
     let client: String
 
@@ -39,7 +41,8 @@ struct AnswerJob: Sendable {
             timeoutMilliseconds: timeoutMilliseconds,
             client: client,
             priority: shared.priority,
-            cacheSalt: shared.cacheSalt)
+            cacheSalt: shared.cacheSalt,
+            grammar: grammar.map { GrammarConstraint(gbnf: $0, beginsText: !continuesText) })
     }
 
     /// Checks that all tokens are the model's.

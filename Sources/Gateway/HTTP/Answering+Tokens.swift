@@ -12,7 +12,7 @@ extension Answering {
             switch parameters.source {
             case .text(let text, let addingBeginning, let parsingSpecial):
                 try codec.encode(text, addingBeginning: addingBeginning, parsingSpecial: parsingSpecial)
-            case .turns(let turns): try codec.encode(chat: turns)
+            case .turns(let turns): try codec.encode(chat: codec.toolStyle.turns(turns, tools: nil))
             }
         let ids = tokens.map { JSONValue.integer(Int64($0)) }
         var object: JSONObject = [

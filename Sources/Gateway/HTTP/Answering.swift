@@ -39,7 +39,9 @@ struct Answering: Sendable {
             maxTokens: parameters.maxTokens
                 ?? min(CompletionParameters.defaultMaxTokens, model.contextLength - longest),
             echoes: parameters.echoes, logprobCount: parameters.logprobCount, continuesText: true, listsEndToken: true,
-            timeoutMilliseconds: configuration.requestTimeoutMilliseconds, client: client(parameters.shared))
+            timeoutMilliseconds: configuration.requestTimeoutMilliseconds,
+            grammar: try parameters.shared.format?.gbnf(),
+            client: client(parameters.shared))
         return try await answer(job, shape: CompletionShape(job: job))
     }
 
@@ -48,14 +50,19 @@ struct Answering: Sendable {
         let parameters = try ChatParameters(body, configuration: configuration)
         let (model, codec) = try await model.current()
         try ModelShape.check(parameters.shared.model, model)
-        let prompt = try codec.encode(chat: parameters.turns)
+        let style = codec.toolStyle
+        let prompt = try codec.encode(chat: style.turns(parameters.turns, tools: parameters.tools))
+        let format = parameters.shared.format
+        let grammar = try parameters.tools?.gbnf(style, format: format) ?? format?.gbnf()
         try AnswerJob.check(prompt: prompt, maxTokens: parameters.maxTokens, model: model, parameter: "messages")
         let job = AnswerJob(
             id: "chatcmpl-" + RandomName.make(), createdSeconds: Self.now, model: model, codec: codec,
             shared: parameters.shared, prompts: [prompt], maxTokens: parameters.maxTokens, echoes: false,
             logprobCount: parameters.logprobCount, continuesText: false, listsEndToken: false,
-            timeoutMilliseconds: configuration.requestTimeoutMilliseconds, client: client(parameters.shared))
-        return try await answer(job, shape: ChatShape(job: job))
+            timeoutMilliseconds: configuration.requestTimeoutMilliseconds, grammar: grammar,
+            client: client(parameters.shared))
+        return try await answer(
+            job, shape: parameters.tools == nil ? ChatShape(job: job) : ToolChatShape(job: job, style: style))
     }
 
     /// Who shares the cluster with others: the user whom a request names, or else the machine that it comes from.

@@ -3,11 +3,15 @@ import Inference
 /// One message of a conversation.
 struct ChatTurn: Hashable, Sendable {
     enum Role: String, Hashable, Sendable {
-        case system, user, assistant
+        case system, user, assistant, tool
     }
 
     var role: Role
     var content: String
+    /// An assistant's calls of functions, as JSON.
+    var toolCalls: String?
+    /// In a system message: the functions that may be called, as JSON.
+    var tools: String?
 }
 
 /// A request to `POST /v1/chat/completions`.
@@ -18,6 +22,8 @@ struct ChatParameters: Hashable, Sendable {
     var maxTokens: Int?
     /// Alternatives per token; nil for no log-probabilities.
     var logprobCount: Int?
+    /// Functions that may be called; nil for none.
+    var tools: ToolSet?
 
     static let maxMessageCount = 4096
 
@@ -26,6 +32,7 @@ struct ChatParameters: Hashable, Sendable {
         let fields = try RequestFields(body)
         shared = try SharedParameters(fields, configuration: configuration)
         turns = try Self.turns(fields)
+        tools = try ToolSet(fields)
         let newer = try fields.integer("max_completion_tokens", 1...Int.max)
         let older = try fields.integer("max_tokens", 1...Int.max)
         if let newer, let older, newer != older {
@@ -64,21 +71,27 @@ struct ChatParameters: Hashable, Sendable {
         }
         let fields = RequestFields(object: object)
         guard case .string(let name)? = fields["role"] else {
-            throw APIError.invalid("\(path).role", "'\(path).role' must be a string: system, user or assistant.")
+            throw APIError.invalid("\(path).role", "'\(path).role' must be a string: system, user, assistant or tool.")
         }
         let role: ChatTurn.Role
         switch name {
         case "system", "developer": role = .system
         case "user": role = .user
         case "assistant": role = .assistant
+        case "tool":
+            role = .tool
+            try ToolMessages.checkResult(fields, path: path)
         default:
             throw APIError.invalid(
-                "\(path).role", "The role '\(name.prefix(32))' is not supported; use system, user or assistant.")
+                "\(path).role", "The role '\(name.prefix(32))' is not supported; use system, user, assistant or tool.")
         }
-        for name in ["tool_calls", "function_call", "audio"] where fields[name] != nil && fields[name] != [] {
+        for name in ["function_call", "audio"] where fields[name] != nil && fields[name] != [] {
             throw APIError.invalid("\(path).\(name)", "'\(path).\(name)' is not supported by this server.")
         }
-        return ChatTurn(
-            role: role, content: try TextContent.text(fields["content"], path: "\(path).content", types: ["text"]))
+        let calls = role == .assistant ? try ToolMessages.calls(fields, path: path) : nil
+        // Who calls need not say anything.
+        let isSilent = calls != nil && fields["content"] == nil
+        let text = isSilent ? "" : try TextContent.text(fields["content"], path: "\(path).content", types: ["text"])
+        return ChatTurn(role: role, content: text, toolCalls: calls)
     }
 }

@@ -15,6 +15,8 @@ struct SharedParameters: Hashable, Sendable {
     var includesUsage: Bool
     /// vLLM's extension: the answer carries the token ids.
     var returnsTokenIDs: Bool
+    /// What the answer must keep to; nil for any text.
+    var format: AnswerFormat?
     /// vLLM's extension: lower ones come first.
     var priority: Int
     /// vLLM's extension: only requests with an equal one share cached prefixes.
@@ -58,6 +60,7 @@ struct SharedParameters: Hashable, Sendable {
             }
         }
         returnsTokenIDs = try fields.bool("return_token_ids") ?? false
+        format = try AnswerFormat(fields)
         priority = try fields.integer("priority", Int(Int32.min)...Int(Int32.max)) ?? 0
         cacheSalt = try Self.cacheSalt(fields)
         labels = try ClientLabels(fields)

@@ -5,11 +5,8 @@
 enum UnsupportedParameters {
     /// Values that ask for nothing special.
     private static let neutral: [String: [JSONValue]] = [
-        "tools": [[]],
-        "tool_choice": ["none", "auto"],
         "functions": [[]],
         "function_call": ["none", "auto"],
-        "response_format": [["type": "text"]],
         "modalities": [["text"]],
         "audio": [],
         "prediction": [],
@@ -31,13 +28,6 @@ enum UnsupportedParameters {
         "prompt_logprobs": [],
         "allowed_token_ids": [],
         "bad_words": [[]],
-        "guided_json": [],
-        "guided_regex": [],
-        "guided_choice": [],
-        "guided_grammar": [],
-        "structured_outputs": [],
-        "grammar": [],
-        "json_schema": [],
         "chat_template": [],
         "chat_template_kwargs": [[:]],
         "add_generation_prompt": [true],

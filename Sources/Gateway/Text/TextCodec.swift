@@ -13,6 +13,9 @@ protocol TextCodec: Sendable {
     /// The text of tokens, with the names of special tokens in it.
     func decode(_ tokens: [Int32]) -> String
 
+    /// How the model is told about functions that it may call.
+    var toolStyle: ToolStyle { get }
+
     /// A fresh way from tokens to text.
     ///
     /// - Parameter continuing: Whether text comes before, so that the first word keeps its leading space.

@@ -29,13 +29,22 @@ struct TokenizerCodec: TextCodec {
                 case .system: .system
                 case .user: .user
                 case .assistant: .assistant
+                case .tool: .tool
                 }
-            return ChatMessage(role: role, content: turn.content)
+            return ChatMessage(role: role, content: turn.content, tools: turn.tools, toolCalls: turn.toolCalls)
         }
         do {
             return try tokenizer.encode(messages: messages, addGenerationPrompt: true)
         } catch {
             throw APIError.invalid("messages", error.message)
+        }
+    }
+
+    var toolStyle: ToolStyle {
+        switch try? tokenizer.chatTemplate().family {
+        case .phi4Mini: .native
+        case .phi3Medium: .prompted(hasSystem: false)
+        case .phi3, .phi35, .phi4, .phi4First, nil: .prompted(hasSystem: true)
         }
     }
 

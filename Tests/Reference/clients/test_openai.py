@@ -168,9 +168,9 @@ def test_errors_have_their_classes(client, model):
     assert caught.value.param == "temperature"
     with pytest.raises(openai.BadRequestError) as caught:
         client.chat.completions.create(
-            model=model, messages=QUESTION, response_format={"type": "json_object"}
+            model=model, messages=QUESTION, response_format={"type": "yaml"}
         )
-    assert caught.value.param == "response_format"
+    assert caught.value.param == "response_format.type"
     with pytest.raises(openai.BadRequestError) as caught:
         client.completions.create(model=model, prompt="x", max_tokens=100_000_000)
     assert caught.value.code == "context_length_exceeded"
