@@ -2,6 +2,7 @@ import ArgumentParser
 import Bench
 import Checkpoint
 import Terminal
+import Tokenization
 
 struct BenchGrammarCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
