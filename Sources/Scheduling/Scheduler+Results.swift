@@ -16,9 +16,13 @@ extension Scheduler {
         }
         if let problem = mismatch(result, step) { return .fault("step \(step.number): \(problem)") }
         stepsInFlight.removeFirst()
+        let promptRowCount = step.slices.reduce(0) { $0 + ($1.prefillGoal != nil ? $1.rowCount : 0) }
         tuner.note(
             tokenCount: step.slices.count { $0.outputs.contains(.sample) },
-            hasPromptRows: step.slices.contains { $0.prefillGoal != nil }, decodingCount: decodingCount, now: now)
+            hasPromptRows: promptRowCount > 0, decodingCount: decodingCount, now: now)
+        pace.note(
+            sent: step.sentMilliseconds, now: now, promptRowCount: promptRowCount,
+            decodeRowCount: step.slices.count { $0.prefillGoal == nil })
         var answers = result.slices.makeIterator()
         for slice in step.slices {
             let answer = slice.outputs.isEmpty ? nil : answers.next()

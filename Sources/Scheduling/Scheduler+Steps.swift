@@ -39,7 +39,7 @@ extension Scheduler {
         nextStepNumber += 1
         sentStepCount += 1
         sentRowCount += step.rowCount
-        stepsInFlight.append(StepInFlight(number: step.number, slices: inFlight))
+        stepsInFlight.append(StepInFlight(number: step.number, sentMilliseconds: now, slices: inFlight))
         return step
     }
 
@@ -60,7 +60,7 @@ extension Scheduler {
                 decodingCount: decodingCount),
             limits: StepComposition.Limits(
                 maxRowCount: configuration.maxRowCount, chunkRowCount: configuration.prefillChunkRowCount,
-                pacedRowCount: configuration.pacedChunkRowCount))
+                pacedRowCount: pace.rowLimit(configuration.pacedChunkRowCount)))
         return reservePages(for: grants)
     }
 

@@ -48,6 +48,8 @@ public struct Scheduler: Sendable {
     var creditCount = 0
     /// How many steps the decode tokens are spread over.
     var tuner = GroupTuner(initialCount: 1, mostCount: 1)
+    /// How many prompt rows go along with decode tokens.
+    var pace = PaceMeter()
     /// Sequences that decoded when the latest step was composed.
     var decodingCount = 0
     /// Counts grants, for fairness.
@@ -171,6 +173,7 @@ public struct Scheduler: Sendable {
         // A long pipeline has time on its links, too, for which one more step makes up.
         let startCount = stageCount < Self.longStageCount ? fillingCount : fillingCount + 1
         tuner = GroupTuner(initialCount: startCount, mostCount: creditCount)
+        pace = PaceMeter()
         nextStepNumber = 0
         stepsInFlight = []
         while let id = running.last { putBack(id) }

@@ -16,7 +16,8 @@ public struct SchedulerConfiguration: Hashable, Sendable {
     public var maxRowCount: Int
     /// The most rows of one prompt in a step.
     public var prefillChunkRowCount: Int
-    /// The most rows of all prompts in a step while other sequences decode, whose pace they set.
+    /// The most rows of all prompts in a step while other sequences decode, whose pace they set; fewer where so many
+    /// would stretch it too far (`PaceMeter`).
     public var pacedChunkRowCount: Int
     /// Requests that may wait; one more is refused as overloaded, unless its client has none that waits. Twice as many
     /// never wait.
@@ -42,15 +43,13 @@ public struct SchedulerConfiguration: Hashable, Sendable {
         self.forcesLongRope = forcesLongRope
         self.maxRowCount = maxRowCount
         self.prefillChunkRowCount = min(prefillChunkRowCount ?? maxRowCount, maxRowCount)
-        let quarter = max(self.prefillChunkRowCount / 4, Self.leastPacedRowCount)
+        // So few rows cost a step hardly more than one: it is the weights that take the time.
+        let quarter = max(self.prefillChunkRowCount / 4, PaceMeter.leastRowCount)
         self.pacedChunkRowCount = min(pacedChunkRowCount ?? quarter, self.prefillChunkRowCount)
         self.waitingRequestLimit = waitingRequestLimit
         self.runningSequenceLimit = runningSequenceLimit
         self.defaultTimeoutMilliseconds = defaultTimeoutMilliseconds
     }
-
-    /// So few rows cost a step hardly more than one: it is the weights that take the time.
-    private static let leastPacedRowCount = 16
 
     /// The regime of a forward pass whose last row is at position `length - 1`, as in transformers: long factors hold
     /// once the sequence is longer than the original context.

@@ -104,5 +104,6 @@ struct StepInFlight: Sendable {
     }
 
     let number: UInt64
+    let sentMilliseconds: Double
     let slices: [SliceInFlight]
 }

@@ -16,6 +16,13 @@ struct PipelineCost {
     var dispatch = 0.0
     /// Whether only one stage can compute at a time.
     var sharesBus = false
+    /// Whether a stage computes while it reads the weights, so that the longer of the two counts.
+    var overlaps = false
+
+    /// Of a step in a stage.
+    func milliseconds(rowCount: Int) -> Double {
+        overlaps ? max(step, row * Double(rowCount)) : step + row * Double(rowCount)
+    }
 }
 
 /// A toy cluster in virtual time: who computes what when follows from `PipelineCost` alone.
@@ -80,7 +87,7 @@ struct TimedCluster {
     private mutating func compute(_ result: StepResult, rowCount: Int, stage: Int) {
         guard stage < cost.stageCount else { return add(.result(result), at: cluster.now) }
         let isDispatch = stage < 0
-        let duration = isDispatch ? cost.dispatch : cost.step + cost.row * Double(rowCount)
+        let duration = isDispatch ? cost.dispatch : cost.milliseconds(rowCount: rowCount)
         let resource = isDispatch ? -1 : cost.sharesBus ? 0 : stage
         let end = max(cluster.now, freeAt[resource, default: 0]) + duration
         freeAt[resource] = end

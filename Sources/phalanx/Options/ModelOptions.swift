@@ -40,7 +40,11 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "The most prompt tokens per step.")
     var chunkSize: Int = 256
 
-    @Option(help: "The most prompt tokens per step while other requests decode (default: a quarter of --chunk-size).")
+    @Option(
+        help: """
+            The most prompt tokens per step while other requests decode (default: a quarter of --chunk-size); fewer where \
+            so many would make the others wait four times as long for a token.
+            """)
     var pacedChunkSize: Int?
 
     @Option(help: "Requests (choices, with n > 1) that a pipeline computes at the same time.")
