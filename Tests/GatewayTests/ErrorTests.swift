@@ -132,7 +132,7 @@ struct ErrorTests {
                 "tools"
             ),
             (
-                chat + #", "tools": [{"type": "function", "function": {"name": "f"}}], "grammar": "root ::= "a"""#,
+                chat + #", "tools": [{"type": "function", "function": {"name": "f"}}], "grammar": "root ::= \"a\"""#,
                 "grammar"
             ),
             (chat + #", "response_format": {"type": "yaml"}"#, "response_format.type"),
@@ -147,7 +147,7 @@ struct ErrorTests {
             ),
             (chat + #", "grammar": "root ::= [""#, "grammar"), (chat + #", "guided_regex": "(?=a)""#, "guided_regex"),
             (chat + #", "guided_json": "{""#, "guided_json"), (chat + #", "guided_choice": []"#, "guided_choice"),
-            (chat + #", "guided_json": {}, "grammar": "root ::= "a"""#, "grammar"),
+            (chat + #", "guided_json": {}, "grammar": "root ::= \"a\"""#, "grammar"),
             (chat + #", "structured_outputs": {"xml": {}}"#, "structured_outputs.xml"),
             (chat + #", "structured_outputs": {"grammar": "root ::= root"}"#, "structured_outputs.grammar"),
             (chat + #", "modalities": ["text", "audio"]"#, "modalities"), (chat + #", "audio": {}"#, "audio"),

@@ -11,7 +11,7 @@ extension Answering {
         try ModelShape.check(parameters.shared.model, model)
         let prompt = try codec.encode(chat: parameters.turns)
         try AnswerJob.check(prompt: prompt, maxTokens: nil, model: model, parameter: "messages")
-        let job = conversationJob(
+        let job = try conversationJob(
             id: "msg_" + RandomName.make(), model: model, codec: codec, shared: parameters.shared, prompt: prompt,
             maxTokens: parameters.maxTokens)
         return try await answer(job, shape: MessageShape(job: job, isCutShort: job.maxTokens != parameters.maxTokens))

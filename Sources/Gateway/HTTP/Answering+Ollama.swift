@@ -47,7 +47,7 @@ extension Answering {
     ) async throws -> Response {
         let limited = parameters.limiting(model)
         try AnswerJob.check(prompt: prompt, maxTokens: nil, model: limited, parameter: name)
-        let job = conversationJob(
+        let job = try conversationJob(
             id: "ollama-" + RandomName.make(), model: limited, codec: codec, shared: parameters.shared, prompt: prompt,
             maxTokens: parameters.maxTokens, logprobCount: parameters.logprobCount, continuesText: continuesText,
             listsEndToken: true)

@@ -10,7 +10,7 @@ extension Answering {
         try ModelShape.check(parameters.shared.model, model)
         let (history, prompt) = try prompt(
             try await history(parameters.previousResponseID) + parameters.input, parameters, model: model, codec: codec)
-        let job = conversationJob(
+        let job = try conversationJob(
             id: "resp_" + RandomName.make(), model: model, codec: codec, shared: parameters.shared, prompt: prompt,
             maxTokens: parameters.maxOutputTokens, logprobCount: parameters.logprobCount)
         let shape = ResponseShape(job: job, parameters: parameters, history: history, store: responses)

@@ -81,12 +81,13 @@ struct Answering: Sendable {
     func conversationJob(
         id: String, model: ModelDescription, codec: any TextCodec, shared: SharedParameters, prompt: [Int32],
         maxTokens: Int?, logprobCount: Int? = nil, continuesText: Bool = false, listsEndToken: Bool = false
-    ) -> AnswerJob {
+    ) throws -> AnswerJob {
         AnswerJob(
             id: id, createdSeconds: Self.now, model: model, codec: codec, shared: shared, prompts: [prompt],
             maxTokens: min(maxTokens ?? .max, model.contextLength - prompt.count), echoes: false,
             logprobCount: logprobCount, continuesText: continuesText, listsEndToken: listsEndToken,
-            timeoutMilliseconds: configuration.requestTimeoutMilliseconds, client: client(shared))
+            timeoutMilliseconds: configuration.requestTimeoutMilliseconds, grammar: try shared.format?.gbnf(),
+            client: client(shared))
     }
 
     static var now: Int { Int(Date().timeIntervalSince1970) }

@@ -97,7 +97,8 @@ struct MessageParameters: Hashable, Sendable {
             throw APIError.invalid(path, "'\(path)' must be an object, but it is \(message.kind).")
         }
         let fields = RequestFields(object: object)
-        guard case .string(let name)? = fields["role"], let role = ChatTurn.Role(rawValue: name) else {
+        guard case .string(let name)? = fields["role"], let role = ChatTurn.Role(rawValue: name), role != .tool
+        else {
             throw APIError.invalid("\(path).role", "'\(path).role' must be user, assistant or system.")
         }
         return ChatTurn(

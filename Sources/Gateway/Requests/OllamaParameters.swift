@@ -107,7 +107,8 @@ struct OllamaChatParameters: Hashable, Sendable {
         }
         let fields = RequestFields(object: object)
         try fields.refuse(otherThan: ["images": [[]], "tool_calls": [[]], "tool_name": [""]])
-        guard case .string(let name)? = fields["role"], let role = ChatTurn.Role(rawValue: name) else {
+        guard case .string(let name)? = fields["role"], let role = ChatTurn.Role(rawValue: name), role != .tool
+        else {
             throw APIError.invalid("\(path).role", "'\(path).role' must be system, user or assistant.")
         }
         return ChatTurn(role: role, content: try fields.string("content") ?? "")

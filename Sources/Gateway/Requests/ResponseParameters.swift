@@ -23,6 +23,8 @@ struct ResponseParameters: Hashable, Sendable {
         "background": [false],
         "background_options": [],
         "conversation": [],
+        "tools": [[]],
+        "tool_choice": ["none", "auto"],
         "context_management": [[]],
         "prompt": [],
         "reasoning": [[:], ["effort": "none"]],

@@ -1,22 +1,20 @@
 /// Makes the automaton of a grammar: Thompson's construction per rule, then without empty steps.
 struct AutomatonBuilder {
-    private struct RawState {
+    struct RawState {
         var empty: [Int32] = []
         var edges: [Automaton.Edge] = []
         var call: (rule: Int32, back: Int32)?
     }
 
-    private let syntax: GrammarSyntax
+    let syntax: GrammarSyntax
     private var productive: [Bool]
-    private var raw: [RawState] = []
+    var raw: [RawState] = []
     private var edgeCount = 0
-    private var starts: [Int32] = []
-    private var ends: [Int32] = []
+    var starts: [Int32] = []
+    var ends: [Int32] = []
     /// Rules that repetitions add, numbered after the grammar's own.
     private var added: [GrammarNode] = []
-
-    /// Repetitions are made of blocks of so many.
-    private static let blockSize = 32
+    var repeated: [RepeatedNode: [RepeatedSeries]] = [:]
 
     static func build(_ syntax: GrammarSyntax) throws(GrammarError) -> Automaton {
         var builder = AutomatonBuilder(syntax)
@@ -56,7 +54,7 @@ struct AutomatonBuilder {
         }
     }
 
-    private func isProductive(_ node: GrammarNode) -> Bool {
+    func isProductive(_ node: GrammarNode) -> Bool {
         switch node {
         case .literal: true
         case .scalars(let set): !set.isEmpty
@@ -86,7 +84,7 @@ struct AutomatonBuilder {
         }
     }
 
-    private mutating func state() throws(GrammarError) -> Int32 {
+    mutating func state() throws(GrammarError) -> Int32 {
         guard raw.count < GrammarLimits.stateCount else {
             throw GrammarError(
                 "the grammar is too large: it needs more than \(GrammarLimits.stateCount) states; make it simpler")
@@ -103,7 +101,7 @@ struct AutomatonBuilder {
         raw[Int(from)].edges.append(Automaton.Edge(bytes: bytes, target: to))
     }
 
-    private mutating func build(_ node: GrammarNode, from: Int32, to: Int32) throws(GrammarError) {
+    mutating func build(_ node: GrammarNode, from: Int32, to: Int32) throws(GrammarError) {
         switch node {
         case .literal(let bytes): try build(bytes, from: from, to: to)
         case .scalars(let set): try build(set, from: from, to: to)
@@ -124,6 +122,14 @@ struct AutomatonBuilder {
         case .repetition(let node, let least, let most):
             try build(node, least: least, most: most, from: from, to: to)
         }
+    }
+
+    /// Adds a rule; its states are built later.
+    mutating func add(rule node: GrammarNode) throws(GrammarError) -> GrammarNode {
+        added.append(node)
+        starts.append(try state())
+        ends.append(try state())
+        return .rule(starts.count - 1)
     }
 
     private mutating func build(_ bytes: [UInt8], from: Int32, to: Int32) throws(GrammarError) {
@@ -182,246 +188,5 @@ struct AutomatonBuilder {
             }
             try add(last...last, from: place, to: to)
         }
-    }
-
-    // MARK: Repetition
-
-    private mutating func build(
-        _ node: GrammarNode, least: Int, most: Int?, from: Int32, to: Int32
-    ) throws(GrammarError) {
-        guard isProductive(node), most != 0 else {
-            raw[Int(from)].empty.append(to)
-            return
-        }
-        var blocks = [node]
-        let middle = try state()
-        try build(least, of: &blocks, level: 0, from: from, to: middle)
-        if let most {
-            try build(upTo: most - least, of: &blocks, level: 0, from: middle, to: to)
-        } else {
-            let again = try state()
-            try build(node, from: middle, to: again)
-            raw[Int(again)].empty.append(middle)
-            raw[Int(middle)].empty.append(to)
-        }
-    }
-
-    /// What stands for `blockSize` to the power of `level` copies of the node: a rule, so that its states are few.
-    private mutating func block(_ level: Int, of blocks: inout [GrammarNode]) throws(GrammarError) -> GrammarNode {
-        while blocks.count <= level {
-            added.append(.sequence(Array(repeating: blocks[blocks.count - 1], count: Self.blockSize)))
-            starts.append(try state())
-            ends.append(try state())
-            blocks.append(.rule(starts.count - 1))
-        }
-        return blocks[level]
-    }
-
-    /// Exactly `count` times the block of a level.
-    private mutating func build(
-        _ count: Int, of blocks: inout [GrammarNode], level: Int, from: Int32, to: Int32
-    ) throws(GrammarError) {
-        var place = from
-        if count > Self.blockSize {
-            place = try state()
-            try build(count / Self.blockSize, of: &blocks, level: level + 1, from: from, to: place)
-        }
-        let rest = count > Self.blockSize ? count % Self.blockSize : count
-        let node = try block(level, of: &blocks)
-        for _ in 0..<rest {
-            let next = try state()
-            try build(node, from: place, to: next)
-            place = next
-        }
-        raw[Int(place)].empty.append(to)
-    }
-
-    /// Up to `count` times the block of a level: fewer blocks of the next level and any rest, or all of them and the
-    /// rest that is left.
-    private mutating func build(
-        upTo count: Int, of blocks: inout [GrammarNode], level: Int, from: Int32, to: Int32
-    ) throws(GrammarError) {
-        guard count > Self.blockSize else {
-            let node = try block(level, of: &blocks)
-            var place = from
-            for _ in 0..<count {
-                raw[Int(place)].empty.append(to)
-                let next = try state()
-                try build(node, from: place, to: next)
-                place = next
-            }
-            raw[Int(place)].empty.append(to)
-            return
-        }
-        let blockCount = count / Self.blockSize
-        let some = try state()
-        let all = try state()
-        try build(upTo: blockCount - 1, of: &blocks, level: level + 1, from: from, to: some)
-        try build(upTo: Self.blockSize - 1, of: &blocks, level: level, from: some, to: to)
-        try build(blockCount, of: &blocks, level: level + 1, from: from, to: all)
-        try build(upTo: count % Self.blockSize, of: &blocks, level: level, from: all, to: to)
-    }
-
-    // MARK: Without empty steps
-
-    private func automaton() throws(GrammarError) -> Automaton {
-        let nullable = nullableRules()
-        var ruleOfEnd: Set<Int32> = []
-        for end in ends { ruleOfEnd.insert(end) }
-        // Only states that something leads to are kept.
-        var numbers: [Int32: Int32] = [:]
-        var order: [Int32] = []
-        func number(_ state: Int32) -> Int32 {
-            if let number = numbers[state] { return number }
-            numbers[state] = Int32(order.count)
-            order.append(state)
-            return Int32(order.count - 1)
-        }
-        let firsts = starts.map { number($0) }
-        var states: [Automaton.State] = []
-        var closedEdgeCount = 0
-        while states.count < order.count {
-            var state = Automaton.State()
-            var edges: Set<Automaton.Edge> = []
-            var calls: Set<Automaton.Call> = []
-            for member in closure(order[states.count], nullable) {
-                if ruleOfEnd.contains(member) { state.isFinal = true }
-                for edge in raw[Int(member)].edges {
-                    let edge = Automaton.Edge(bytes: edge.bytes, target: number(edge.target))
-                    if edges.insert(edge).inserted { state.edges.append(edge) }
-                }
-                if let raw = raw[Int(member)].call {
-                    let back = endsOnly(raw.back, ruleOfEnd, nullable) ? nil : number(raw.back)
-                    let call = Automaton.Call(rule: raw.rule, back: back)
-                    if calls.insert(call).inserted { state.calls.append(call) }
-                }
-            }
-            closedEdgeCount += state.edges.count + state.calls.count
-            guard closedEdgeCount <= GrammarLimits.edgeCount else {
-                throw GrammarError("the grammar is too large: more than \(GrammarLimits.edgeCount) edges")
-            }
-            states.append(state)
-        }
-        let ranks = try ranks(states, firsts)
-        try Self.addCosts(ranks, firsts, to: &states)
-        let (classes, classCount) = Self.classes(states)
-        return Automaton(
-            states: states, starts: firsts, ranks: ranks, root: Int32(syntax.root), classes: classes,
-            classCount: classCount,
-            representatives: (0..<classCount).map { number in
-                UInt8(classes.firstIndex { Int($0) == number } ?? 0)
-            })
-    }
-
-    private func closure(_ state: Int32, _ nullable: [Bool]) -> [Int32] {
-        var members = [state]
-        var seen: Set<Int32> = [state]
-        var next = 0
-        while next < members.count {
-            let member = raw[Int(members[next])]
-            for target in member.empty where seen.insert(target).inserted { members.append(target) }
-            if let call = member.call, nullable[Int(call.rule)], seen.insert(call.back).inserted {
-                members.append(call.back)
-            }
-            next += 1
-        }
-        return members
-    }
-
-    /// Whether nothing but the rule's end follows a state.
-    private func endsOnly(_ state: Int32, _ ends: Set<Int32>, _ nullable: [Bool]) -> Bool {
-        closure(state, nullable).allSatisfy { raw[Int($0)].edges.isEmpty && raw[Int($0)].call == nil }
-    }
-
-    /// Rules that may be empty: their end is reached from their start without a byte.
-    private func nullableRules() -> [Bool] {
-        var nullable = Array(repeating: false, count: starts.count)
-        var reached = starts.map { Set([$0]) }
-        var pending: [(rule: Int, state: Int32)] = starts.enumerated().map { ($0.offset, $0.element) }
-        // Calls that wait for their rule to be found empty, with the rule that they stand in.
-        var waiting: [Int: [(rule: Int, back: Int32)]] = [:]
-        while let (rule, state) = pending.popLast() {
-            func reach(_ target: Int32, in rule: Int) {
-                if reached[rule].insert(target).inserted { pending.append((rule, target)) }
-            }
-            if state == ends[rule], !nullable[rule] {
-                nullable[rule] = true
-                for call in waiting.removeValue(forKey: rule) ?? [] { reach(call.back, in: call.rule) }
-            }
-            for target in raw[Int(state)].empty { reach(target, in: rule) }
-            if let call = raw[Int(state)].call {
-                if nullable[Int(call.rule)] {
-                    reach(call.back, in: rule)
-                } else {
-                    waiting[Int(call.rule), default: []].append((rule, call.back))
-                }
-            }
-        }
-        return nullable
-    }
-
-    /// Orders the rules by what they call at their beginnings; throws when that goes in a circle.
-    private func ranks(_ states: [Automaton.State], _ firsts: [Int32]) throws(GrammarError) -> [Int32] {
-        var callerCounts = Array(repeating: 0, count: firsts.count)
-        let called = firsts.map { Set(states[Int($0)].calls.map { Int($0.rule) }) }
-        for rules in called { for rule in rules { callerCounts[rule] += 1 } }
-        var pending = callerCounts.indices.filter { callerCounts[$0] == 0 }
-        var ranks = Array(repeating: Int32(-1), count: firsts.count)
-        var next: Int32 = 0
-        while let rule = pending.popLast() {
-            ranks[rule] = next
-            next += 1
-            for callee in called[rule] {
-                callerCounts[callee] -= 1
-                if callerCounts[callee] == 0 { pending.append(callee) }
-            }
-        }
-        if let circular = syntax.ruleNames.indices.first(where: { ranks[$0] < 0 }) ?? ranks.firstIndex(of: -1) {
-            let name = circular < syntax.ruleNames.count ? "'\(syntax.ruleNames[circular])'" : "of a repetition"
-            throw GrammarError(
-                "the grammar is left-recursive: the rule \(name) can begin with itself, by way of others perhaps; "
-                    + "write it as a repetition, or with the recursion at the end")
-        }
-        return ranks
-    }
-
-    /// Counts, without looking for those that come twice, the rules that begin after each state's bytes.
-    private static func addCosts(
-        _ ranks: [Int32], _ firsts: [Int32], to states: inout [Automaton.State]
-    ) throws(GrammarError) {
-        var ruleCosts = Array(repeating: 0, count: firsts.count)
-        func cost(_ state: Int32) -> Int {
-            Set(states[Int(state)].calls.map(\.rule)).reduce(0) { min($0 + ruleCosts[Int($1)], 1 << 30) }
-        }
-        for rule in firsts.indices.sorted(by: { ranks[$0] > ranks[$1] }) {
-            ruleCosts[rule] = min(1 + cost(firsts[rule]), firsts.count)
-        }
-        for index in states.indices {
-            let most = states[index].edges.reduce(0) { max($0, cost($1.target)) }
-            guard most <= GrammarLimits.beginningRuleCount else {
-                throw GrammarError(
-                    "the grammar is too large: more than \(GrammarLimits.beginningRuleCount) rules may begin at one place; "
-                        + "make it simpler")
-            }
-            states[index].cost = 1 + most
-        }
-    }
-
-    private static func classes(_ states: [Automaton.State]) -> (classes: [UInt8], count: Int) {
-        // Two bytes are of one class unless some edge begins or ends between them: finer than needed, and quick.
-        var isCut = Array(repeating: false, count: 257)
-        for state in states {
-            for edge in state.edges {
-                isCut[Int(edge.bytes.lowerBound)] = true
-                isCut[Int(edge.bytes.upperBound) + 1] = true
-            }
-        }
-        var classes: [UInt8] = []
-        var number = 0
-        for byte in 0..<256 {
-            if byte > 0 && isCut[byte] { number += 1 }
-            classes.append(UInt8(number))
-        }
-        return (classes, number + 1)
     }
 }
