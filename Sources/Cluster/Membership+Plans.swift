@@ -5,7 +5,7 @@ extension Membership {
     /// A replica has lost a stage or broke its contract: what is left of it is free for other plans.
     mutating func fall(_ replica: Replica, _ reason: String, now: Double) {
         standing[replica.id] = nil
-        for stage in replica.placement.stages { workers[stage.node]?.leaveStage() }
+        for stage in replica.placement.stages { workers[stage.node]?.leaveStage(now: now) }
         if replica.isServing { directives.append(.suspend(replica.id, reason: reason)) }
         waitingReason = reason
         plan(now: now)
@@ -18,27 +18,41 @@ extension Membership {
     ///   in the configuration decides instead of forecast and hosts.
     /// - While a replica stands, free workers form further ones, best forecast first, up to `replicaCount`; those who are
     ///   too few for the model are spares.
-    /// - When none stands any more, all workers that are left are planned with as at first.
+    /// - When none stands any more, all workers that are left are planned with as at first. If they cannot hold the model,
+    ///   those that failed too often help out, each once its pause is over.
     /// - Explicit `layerCounts` are for one pipeline each, of workers in order of joining. When too few workers are left for
     ///   them, the planner chooses.
     mutating func plan(now: Double) {
-        let free = inOrder.filter { $0.replica == nil && $0.failureCount < Self.failureLimit }
+        plannedMilliseconds = now
+        let free = inOrder.filter { $0.replica == nil && !$0.isOut }
         guard standing.isEmpty else {
             let limit = (configuration.replicaCount ?? Int.max) - standing.count
             for replica in further(free, limit: limit) { begin(replica, now: now) }
             return
         }
         let wanted = hasPlanned ? 1 : configuration.minimumWorkerCount
-        guard free.count >= wanted else {
-            waitingReason = waitingReason(present: free.count, wanted: wanted)
-            return
+        let willing = inOrder.filter { !$0.isOut || $0.retryMilliseconds <= now }
+        for workers in willing.count > free.count ? [free, willing] : [free] {
+            guard workers.count >= wanted else {
+                waitingReason = Self.waitingReason(present: workers.count, wanted: wanted) + failures
+                continue
+            }
+            do throws(PlacementError) {
+                for replica in try first(workers) { begin(replica, now: now) }
+                return
+            } catch {
+                waitingReason = error.message + failures
+                directives.append(.note("no plan: \(error.message)"))
+            }
         }
-        do throws(PlacementError) {
-            for replica in try first(free) { begin(replica, now: now) }
-        } catch {
-            waitingReason = error.message
-            directives.append(.note("no plan: \(error.message)"))
+    }
+
+    /// Seeks a plan again when none stands and a worker that failed too often may be tried once more.
+    mutating func retryFailed(now: Double) {
+        let isDue = workers.values.contains { worker in
+            worker.isOut && worker.retryMilliseconds > plannedMilliseconds && worker.retryMilliseconds <= now
         }
+        if standing.isEmpty, isDue { plan(now: now) }
     }
 
     private var planner: ReplicaPlanner {
@@ -109,7 +123,7 @@ extension Membership {
             loading: Set(placement.stages.map(\.node)))
         standing[replica.id] = replica
         for (index, stage) in placement.stages.enumerated() {
-            workers[stage.node]?.leaveStage()
+            workers[stage.node]?.leaveStage(now: now)
             workers[stage.node]?.replica = replica.id
             workers[stage.node]?.state = .loading
             guard let stream = workers[stage.node]?.stream else { continue }
@@ -123,10 +137,11 @@ extension Membership {
         }
     }
 
-    private func waitingReason(present: Int, wanted: Int) -> String {
+    /// Who failed and why, for people who wait.
+    private var failures: String {
         let failures = inOrder.filter { $0.state == .failed }.map { "\($0.hello.node): \($0.detail ?? "failed")" }
-        let base = Self.waitingReason(present: present, wanted: wanted)
-        return failures.isEmpty ? base : base + " (failed: " + failures.joined(separator: "; ") + ")"
+        return failures.isEmpty
+            ? "" : " (failed: " + failures.joined(separator: "; ") + "; tried again from time to time)"
     }
 
     static func waitingReason(present: Int, wanted: Int) -> String {

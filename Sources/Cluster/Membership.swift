@@ -4,8 +4,8 @@ public import Inference
 ///
 /// It takes what the shell saw and returns what the shell shall do; time (milliseconds on any steady clock) is an
 /// argument. A worker is lost when its control stream ends or when it is silent for too long. A worker that failed is
-/// tried again, since the fault is often its neighbour's; after `failureLimit` failures that follow closely it is left
-/// out until it joins anew.
+/// tried again, since the fault is often its neighbour's; after `failureLimit` failures that follow closely it is only
+/// planned with when nothing goes without it, and that after pauses that grow.
 ///
 /// The workers form one or more replicas, pipelines that each hold the whole model (see `plan`); a worker is in one at
 /// most, and the others wait as spares. Whenever a stage is lost or fails, its replica falls, and those that are left of it
@@ -33,12 +33,12 @@ public struct Membership: Sendable {
     var waitingReason: String
     private var joinedCount: UInt64 = 0
     var hasPlanned = false
+    /// When a plan was last sought.
+    var plannedMilliseconds = 0.0
     var directives: [ClusterDirective] = []
 
-    /// Failures in a row after which a worker is not planned with.
+    /// Failures in a row after which a worker is not planned with while there is another way.
     public static let failureLimit = 3
-    /// After serving for so long, earlier failures are forgiven.
-    private static let forgivingMilliseconds = 60_000.0
     /// Terms above this come from a broken worker: they leave no room for the terms to come.
     private static let termLimit = UInt64.max / 2
 
@@ -58,7 +58,9 @@ public struct Membership: Sendable {
         case .disconnected(let stream, let reason): lose(stream, reason, now: now)
         case .pipelineFailed(let failed, let reason):
             if let replica = replica(of: failed) { fall(replica, "the pipeline failed: \(reason)", now: now) }
-        case .tick: checkSilence(now: now)
+        case .tick:
+            checkSilence(now: now)
+            retryFailed(now: now)
         }
         defer { directives = [] }
         return directives
@@ -180,7 +182,7 @@ public struct Membership: Sendable {
             if let replica, of == replica.epoch { becomeReady(node, replica, memoryByteCount, now: now) }
         case .failed(let of, let text):
             guard let replica, of == replica.epoch else { break }
-            workers[node]?.fail(text, forgiving: Self.forgivingMilliseconds, now: now)
+            workers[node]?.fail(text, now: now)
             directives.append(.note("worker \(node) failed: \(text)"))
             fall(replica, "worker \(node) failed: \(text)", now: now)
         case .goodbye(let reason):

@@ -22,18 +22,39 @@ struct WorkerRecord: Sendable {
     var detail: String?
     /// Failures that followed each other closely.
     var failureCount = 0
+    /// When it may be planned with again although it is out.
+    var retryMilliseconds = 0.0
+
+    /// After serving for so long, earlier failures are forgiven.
+    private static let forgivingMilliseconds = 60_000.0
+    /// Pauses of a worker that is out, doubling from the first to the last.
+    private static let firstPauseMilliseconds = 1000.0
+    private static let longestPauseMilliseconds = 30_000.0
+
+    /// Whether it failed too often to be planned with while there is another way.
+    var isOut: Bool { failureCount >= Membership.failureLimit }
 
     /// Notes a failure; one after a long time of good service counts as the first.
-    mutating func fail(_ text: String, forgiving milliseconds: Double, now: Double) {
-        if let since = servingSinceMilliseconds, now - since > milliseconds { failureCount = 0 }
+    mutating func fail(_ text: String, now: Double) {
+        forgive(now: now)
         failureCount += 1
+        servingSinceMilliseconds = nil
+        let doublings = min(16, max(0, failureCount - Membership.failureLimit))
+        let pause = Self.firstPauseMilliseconds * Double(1 << doublings)
+        retryMilliseconds = now + min(pause, Self.longestPauseMilliseconds)
         state = .failed
         load = nil
         detail = text
     }
 
+    private mutating func forgive(now: Double) {
+        guard let since = servingSinceMilliseconds, now - since > Self.forgivingMilliseconds else { return }
+        failureCount = 0
+    }
+
     /// Forgets the stage that it had.
-    mutating func leaveStage() {
+    mutating func leaveStage(now: Double) {
+        forgive(now: now)
         replica = nil
         heartbeat = nil
         servingSinceMilliseconds = nil

@@ -72,6 +72,48 @@ import Testing
         #expect(toy.problems == [])
     }
 
+    @Test func `workers that nothing goes without are tried again after pauses that grow`() {
+        var toy = ToyMembership()
+        for name in ["a", "b"] { toy.join(name, memory: 4000) }
+        toy.readyAll()
+        for _ in 0..<Membership.failureLimit { toy.fail("a") }
+        var pauses: [Double] = []
+        for _ in 0..<8 {
+            let began = toy.now
+            while toy.membership.replicas.isEmpty, toy.now - began < 40_000 {
+                toy.now += 100
+                toy.beatAll()
+                toy.handle(.tick)
+            }
+            pauses.append(toy.now - began)
+            toy.fail("a")
+        }
+        #expect(pauses == [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000])
+        // Once it has served for long, it is a worker like others.
+        toy.wait(milliseconds: 30_000)
+        toy.readyAll()
+        #expect(toy.serving.count == 1)
+        toy.wait(milliseconds: 61_000)
+        toy.fail("a")
+        #expect(!toy.membership.replicas.isEmpty)
+        #expect(toy.problems == [])
+    }
+
+    @Test func `a plan that stands is not disturbed for a worker that may be tried again`() {
+        var toy = ToyMembership()
+        toy.join("a")
+        for _ in 0..<Membership.failureLimit { toy.fail("a") }
+        toy.join("b")
+        toy.readyAll()
+        let plan = toy.membership.epoch
+        toy.wait(milliseconds: 100_000)
+        #expect(toy.membership.epoch == plan && groups(toy) == [["b"]])
+        // Nothing goes without it now.
+        toy.leave("b")
+        #expect(groups(toy) == [["a"]])
+        #expect(toy.problems == [])
+    }
+
     @Test func `as many replicas as were asked for are built, of workers of one host, too`() {
         var one = ToyMembership(workers: 4)
         var two = ToyMembership(workers: 4, replicas: 2)

@@ -66,6 +66,26 @@ struct ToyMembership {
         handle(.message(worker.stream, .failed(epoch: assignment.epoch, message: "broken")))
     }
 
+    /// Everybody says that it lives.
+    mutating func beatAll() {
+        for worker in workers.values {
+            let beat = Heartbeat(
+                epoch: worker.assignment?.epoch ?? Epoch(term: 0, plan: 0), finishedStepCount: 0, layer: nil,
+                computedRowCount: 0, busyMicroseconds: 0, nextLinkUp: true)
+            handle(.message(worker.stream, .heartbeat(beat)))
+        }
+    }
+
+    /// Time goes by and everybody lives.
+    mutating func wait(milliseconds: Double) {
+        let end = now + milliseconds
+        while now < end {
+            now += 100
+            beatAll()
+            handle(.tick)
+        }
+    }
+
     /// Everybody reports what is asked of them, until nobody is asked for more.
     mutating func readyAll() {
         while let name = workers.first(where: { $1.assignment != nil && !$1.isReady })?.key { ready(name.rawValue) }

@@ -79,6 +79,25 @@ import Testing
         #expect(long.failureCount == 4 && long.requestCount == 0)
     }
 
+    @Test func `a link that was cut for minutes is used again when it is healed`() throws {
+        var scenario = Scenario.equalStages(count: 2, streams: 4)
+        // Both are needed for memory.
+        scenario.workers = scenario.workers.map { worker in
+            WorkerCapacity(
+                node: worker.node, memoryByteCount: 150_000_000, bytesPerSecond: worker.bytesPerSecond,
+                multiplyAddsPerSecond: worker.multiplyAddsPerSecond)
+        }
+        scenario.outageMilliseconds = 600_000
+        scenario.faults = [
+            Fault(kind: .cut(.worker(0), .worker(1)), beginMilliseconds: 500, endMilliseconds: 300_500)
+        ]
+        var simulation = Simulation(scenario)
+        let report = try simulation.run()
+        #expect(report.requestCount == 4 && report.failureCount == 0 && report.planCount >= 2)
+        // The longest pause is 30 s.
+        #expect(report.seconds > 300 && report.seconds < 340)
+    }
+
     @Test func `a wait without end is found`() throws {
         var scenario = Scenario.equalStages(count: 2, streams: 4)
         scenario.faults = [Fault(kind: .kill(worker: 0), beginMilliseconds: 500, endMilliseconds: 1000)]
