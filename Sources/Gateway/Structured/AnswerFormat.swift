@@ -20,7 +20,7 @@ struct AnswerFormat: Hashable, Sendable {
     init?(_ fields: RequestFields) throws {
         var found: [AnswerFormat] = []
         if let format = try Self.responseFormat(fields) { found.append(format) }
-        for (name, read) in Self.readers {
+        for (name, read) in Self.readers.sorted(by: { $0.key < $1.key }) {
             guard let value = fields[name] else { continue }
             found.append(AnswerFormat(kind: try read(name, value), parameter: name))
         }
