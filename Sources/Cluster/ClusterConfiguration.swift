@@ -28,18 +28,23 @@ public struct ClusterConfiguration: Hashable, Sendable {
     public var streamLimit: Int
     /// The pace of heartbeats that workers are asked for.
     public var heartbeatMilliseconds: Int
-    /// A worker that says nothing for so long is lost.
+    /// A worker that says nothing for so long is lost; earlier, when its heartbeats came regularly (see `SilenceDetector`),
+    /// but never before `leastSilenceMilliseconds`.
     public var silenceMilliseconds: Int
+    public var leastSilenceMilliseconds: Int
+    /// When steps are in flight and no stage computes for so long, or a link between stages is down, a worker has failed.
+    public var progressMilliseconds: Int
 
     public init(
         model: ModelFootprint, modelPath: String, modelFingerprint: String, kvType: KVType, pageCount: Int,
         pageLimit: Int? = nil, maxRowCount: Int, vocabularyLimit: Int, numericsVersion: UInt32,
         minimumWorkerCount: Int = 1,
         layerCounts: [Int]? = nil, replicaCount: Int? = nil, streamLimit: Int = 32, heartbeatMilliseconds: Int = 500,
-        silenceMilliseconds: Int = 5000
+        silenceMilliseconds: Int = 4500, leastSilenceMilliseconds: Int = 3000, progressMilliseconds: Int = 4000
     ) {
         precondition(replicaCount ?? 1 > 0 && streamLimit > 0)
         precondition(minimumWorkerCount > 0 && heartbeatMilliseconds > 0)
+        precondition(progressMilliseconds > 0)
         precondition(silenceMilliseconds > heartbeatMilliseconds, "one heartbeat at least must fit into the silence")
         self.model = model
         self.modelPath = modelPath
@@ -56,5 +61,7 @@ public struct ClusterConfiguration: Hashable, Sendable {
         self.streamLimit = streamLimit
         self.heartbeatMilliseconds = heartbeatMilliseconds
         self.silenceMilliseconds = silenceMilliseconds
+        self.leastSilenceMilliseconds = min(leastSilenceMilliseconds, silenceMilliseconds)
+        self.progressMilliseconds = progressMilliseconds
     }
 }

@@ -17,6 +17,8 @@ public enum ClusterEvent: Hashable, Sendable {
     case disconnected(ControlStreamID, reason: String)
     /// The pipeline broke its contract in this epoch (the scheduler found a fault): plan anew.
     case pipelineFailed(Epoch, reason: String)
+    /// The oldest unanswered step of each epoch that has one; told before every tick.
+    case inFlight([Epoch: UInt64])
     /// Time went on.
     case tick
 }

@@ -5,6 +5,7 @@ extension Membership {
     /// A replica has lost a stage or broke its contract: what is left of it is free for other plans.
     mutating func fall(_ replica: Replica, _ reason: String, now: Double) {
         standing[replica.id] = nil
+        watches[replica.id] = nil
         for stage in replica.placement.stages { workers[stage.node]?.leaveStage(now: now) }
         if replica.isServing { directives.append(.suspend(replica.id, reason: reason)) }
         waitingReason = reason

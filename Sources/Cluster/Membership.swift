@@ -3,7 +3,8 @@ public import Inference
 /// Who belongs to the cluster, who holds what, and in which epoch: a synchronous state machine.
 ///
 /// It takes what the shell saw and returns what the shell shall do; time (milliseconds on any steady clock) is an
-/// argument. A worker is lost when its control stream ends or when it is silent for too long. A worker that failed is
+/// argument. A worker is lost when its control stream ends or when it is silent for too long; one that
+/// hangs behind live heartbeats, or is cut off from its neighbour, fails (see `checkProgress`). A worker that failed is
 /// tried again, since the fault is often its neighbour's; after `failureLimit` failures that follow closely it is only
 /// planned with when nothing goes without it, and that after pauses that grow.
 ///
@@ -29,6 +30,8 @@ public struct Membership: Sendable {
     var workers: [NodeID: WorkerRecord] = [:]
     private var nodes: [ControlStreamID: NodeID] = [:]
     var standing: [ReplicaID: Replica] = [:]
+    /// Of the replicas that serve.
+    var watches: [ReplicaID: ProgressWatch] = [:]
     /// Why no replica stands.
     var waitingReason: String
     private var joinedCount: UInt64 = 0
@@ -58,8 +61,10 @@ public struct Membership: Sendable {
         case .disconnected(let stream, let reason): lose(stream, reason, now: now)
         case .pipelineFailed(let failed, let reason):
             if let replica = replica(of: failed) { fall(replica, "the pipeline failed: \(reason)", now: now) }
+        case .inFlight(let oldestSteps): checkProgress(oldestSteps, now: now)
         case .tick:
             checkSilence(now: now)
+            checkLinks(now: now)
             retryFailed(now: now)
         }
         defer { directives = [] }
@@ -108,7 +113,10 @@ public struct Membership: Sendable {
             lose(old.stream, "joined again", now: now)
         }
         highestSeen = max(highestSeen, hello.highestEpoch)
-        workers[hello.node] = WorkerRecord(hello: hello, stream: stream, order: joinedCount, lastHeardMilliseconds: now)
+        let silence = SilenceDetector(
+            least: Double(configuration.leastSilenceMilliseconds), most: Double(configuration.silenceMilliseconds))
+        workers[hello.node] = WorkerRecord(
+            hello: hello, stream: stream, order: joinedCount, silence: silence, lastHeardMilliseconds: now)
         nodes[stream] = hello.node
         joinedCount += 1
         directives.append(.note("worker \(hello.node) joined from \(hello.host):\(hello.port)"))
@@ -143,20 +151,11 @@ public struct Membership: Sendable {
         return nil
     }
 
-    private mutating func lose(_ stream: ControlStreamID, _ reason: String, now: Double) {
+    mutating func lose(_ stream: ControlStreamID, _ reason: String, now: Double) {
         guard let node = nodes.removeValue(forKey: stream) else { return }
         let replica = workers.removeValue(forKey: node)?.replica.flatMap { standing[$0] }
         directives.append(.note("worker \(node) is lost: \(reason)"))
         if let replica { fall(replica, "worker \(node) is lost: \(reason)", now: now) } else { plan(now: now) }
-    }
-
-    private mutating func checkSilence(now: Double) {
-        let limit = Double(configuration.silenceMilliseconds)
-        for worker in inOrder where now - worker.lastHeardMilliseconds > limit {
-            let reason = "silent for more than \(configuration.silenceMilliseconds) ms"
-            directives.append(.close(worker.stream, reason: reason))
-            lose(worker.stream, reason, now: now)
-        }
     }
 
     // MARK: What workers report
@@ -171,7 +170,8 @@ public struct Membership: Sendable {
         switch message {
         case .hello, .result: break
         case .heartbeat(let heartbeat):
-            if heartbeat.epoch == replica?.epoch { workers[node]?.heartbeat = heartbeat }
+            workers[node]?.silence.hear(now: now)
+            if heartbeat.epoch == replica?.epoch { workers[node]?.hear(heartbeat, now: now) }
         case .loadProgress(let of, let progress):
             guard let replica, of == replica.epoch, progress.totalByteCount > 0, replica.loading.contains(node) else {
                 break
@@ -203,7 +203,11 @@ public struct Membership: Sendable {
         guard replica.isServing, let first = replica.placement.stages.first,
             let stage0 = workers[first.node]?.stream
         else { return }
-        for stage in replica.placement.stages { workers[stage.node]?.servingSinceMilliseconds = now }
+        for stage in replica.placement.stages {
+            workers[stage.node]?.servingSinceMilliseconds = now
+            // Until now the stages were looking for each other.
+            workers[stage.node]?.linkDownSinceMilliseconds = nil
+        }
         directives.append(.serve(replica, stage0: stage0))
     }
 }

@@ -7,8 +7,11 @@ struct WorkerRecord: Sendable {
     /// Workers are planned in the order in which they joined.
     let order: UInt64
     var state = WorkerStatus.State.joined
+    var silence: SilenceDetector
     var lastHeardMilliseconds: Double
-    var heartbeat: Heartbeat?
+    private(set) var heartbeat: Heartbeat?
+    /// Since when it reports the link to the next stage down.
+    var linkDownSinceMilliseconds: Double?
     /// The pipeline that it is a stage of.
     var replica: ReplicaID?
     /// When the current epoch began to serve.
@@ -34,10 +37,15 @@ struct WorkerRecord: Sendable {
     /// Whether it failed too often to be planned with while there is another way.
     var isOut: Bool { failureCount >= Membership.failureLimit }
 
+    mutating func hear(_ heartbeat: Heartbeat, now: Double) {
+        self.heartbeat = heartbeat
+        linkDownSinceMilliseconds = heartbeat.nextLinkUp ? nil : linkDownSinceMilliseconds ?? now
+    }
+
     /// Notes a failure; one after a long time of good service counts as the first.
-    mutating func fail(_ text: String, now: Double) {
+    mutating func fail(_ text: String, isOutAtOnce: Bool = false, now: Double) {
         forgive(now: now)
-        failureCount += 1
+        failureCount = max(failureCount + 1, isOutAtOnce ? Membership.failureLimit : 0)
         servingSinceMilliseconds = nil
         let doublings = min(16, max(0, failureCount - Membership.failureLimit))
         let pause = Self.firstPauseMilliseconds * Double(1 << doublings)
@@ -57,6 +65,7 @@ struct WorkerRecord: Sendable {
         forgive(now: now)
         replica = nil
         heartbeat = nil
+        linkDownSinceMilliseconds = nil
         servingSinceMilliseconds = nil
         memoryByteCount = 0
         loadedFraction = 0

@@ -131,6 +131,7 @@ public actor Coordinator {
         let gap = elapsed - lastTickMilliseconds
         if gap > Self.stallMilliseconds { stoppedMilliseconds += gap }
         lastTickMilliseconds = elapsed
+        perform(membership.handle(.inFlight(router.oldestSteps), now: now))
         perform(membership.handle(.tick, now: now))
         router.expire(now: now)
         // While a plan is being carried out, there is hope.

@@ -35,6 +35,8 @@ public struct CoordinatorConfiguration: Sendable {
     public var heartbeatMilliseconds: Int
     /// A worker that is silent for so long is lost.
     public var silenceMilliseconds: Int
+    /// When steps are in flight and no stage computes for so long, a worker hangs or a link is cut.
+    public var progressMilliseconds: Int
     /// After this long without a plan that works, waiting requests end with an error.
     public var outageMilliseconds: Int
     /// Where the checkpoint's fingerprint is remembered; nil computes it at every start.
@@ -55,8 +57,8 @@ public struct CoordinatorConfiguration: Sendable {
         forcesLongRope: Bool = false,
         bindHost: String = "127.0.0.1", bindPort: Int = 7070, minimumWorkerCount: Int = 1,
         waitingRequestLimit: Int = 256,
-        requestTimeoutMilliseconds: Int? = nil, heartbeatMilliseconds: Int = 250, silenceMilliseconds: Int = 5000,
-        outageMilliseconds: Int = 30000
+        requestTimeoutMilliseconds: Int? = nil, heartbeatMilliseconds: Int = 250, silenceMilliseconds: Int = 4500,
+        progressMilliseconds: Int = 4000, outageMilliseconds: Int = 30000
     ) {
         self.modelPath = modelPath
         self.modelAlias = modelAlias
@@ -76,6 +78,7 @@ public struct CoordinatorConfiguration: Sendable {
         self.requestTimeoutMilliseconds = requestTimeoutMilliseconds
         self.heartbeatMilliseconds = heartbeatMilliseconds
         self.silenceMilliseconds = silenceMilliseconds
+        self.progressMilliseconds = progressMilliseconds
         self.outageMilliseconds = outageMilliseconds
     }
 }

@@ -86,7 +86,8 @@ struct ServedModel: Sendable {
             minimumWorkerCount: configuration.minimumWorkerCount, layerCounts: configuration.split,
             replicaCount: configuration.replicaCount, streamLimit: configuration.runningSequenceLimit,
             heartbeatMilliseconds: configuration.heartbeatMilliseconds,
-            silenceMilliseconds: configuration.silenceMilliseconds)
+            silenceMilliseconds: configuration.silenceMilliseconds,
+            progressMilliseconds: configuration.progressMilliseconds)
     }
 
     /// What a stage of the model costs: weights as packed, keys and values, and the rows in flight.

@@ -174,6 +174,14 @@ public struct Router: Sendable {
         return schedulers[replica].apply(result, now: now)
     }
 
+    /// The oldest unanswered step of each epoch that has one.
+    public var oldestSteps: [Epoch: UInt64] {
+        schedulers.reduce(into: [:]) { steps, scheduler in
+            guard !scheduler.isSuspended, let epoch = scheduler.epoch else { return }
+            steps[epoch] = scheduler.stepsInFlight.first?.number
+        }
+    }
+
     /// What happened since the last call, in the order of each request.
     public mutating func takeEvents() -> [SchedulerEvent] {
         defer { events = [] }

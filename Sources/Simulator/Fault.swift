@@ -7,6 +7,8 @@ struct Fault: Hashable, Sendable, CustomStringConvertible {
         case kill(worker: Int)
         /// The process stands still, as after `SIGSTOP`.
         case stop(worker: Int)
+        /// The computation stands still behind live heartbeats.
+        case hang(worker: Int)
         /// It says goodbye and ends; a new one is started at the end.
         case leave(worker: Int)
         /// Nothing comes through, in either direction.
@@ -44,12 +46,13 @@ struct Fault: Hashable, Sendable, CustomStringConvertible {
         let other = Int.random(in: -1..<workerCount, using: &random)
         let one = Endpoint.worker(worker)
         let two = other < 0 || other == worker ? Endpoint.coordinator : .worker(other)
-        switch Int.random(in: 0..<8, using: &random) {
+        switch Int.random(in: 0..<9, using: &random) {
         case 0, 1, 2: return .kill(worker: worker)
         case 3: return .stop(worker: worker)
         case 4: return .leave(worker: worker)
         case 5: return .cut(one, two)
         case 6: return random.chance(0.5) ? .cutOneWay(from: one, to: two) : .cutOneWay(from: two, to: one)
+        case 7: return .hang(worker: worker)
         default: return .slow(one, two, factor: 1 + 50 * random.fraction())
         }
     }

@@ -26,6 +26,8 @@ public struct Scenario: Sendable {
     public var loadBytesPerSecond = 2e9
     public var heartbeatMilliseconds = 1000
     public var silenceMilliseconds = 5000
+    /// Without any progress of steps in flight for so long, a worker failed; only where there are faults.
+    var progressMilliseconds = 4000
     /// Workers that the first plan waits for.
     var minimumWorkerCount: Int
     /// Pipelines that each hold the whole model; nil as many as the planner likes.
@@ -62,6 +64,8 @@ public struct Scenario: Sendable {
             model: model, modelPath: "simulated", modelFingerprint: "simulated", kvType: .f16, pageCount: pageCount,
             pageLimit: pageLimit, maxRowCount: scheduling.maxRowCount, vocabularyLimit: scheduling.vocabularySize,
             numericsVersion: 1, minimumWorkerCount: minimumWorkerCount, replicaCount: replicaCount,
-            heartbeatMilliseconds: heartbeatMilliseconds, silenceMilliseconds: silenceMilliseconds)
+            heartbeatMilliseconds: heartbeatMilliseconds, silenceMilliseconds: silenceMilliseconds,
+            // Slow machines and links show their progress as coarse as they like where nothing can go wrong.
+            progressMilliseconds: faults.isEmpty ? 1_000_000_000 : progressMilliseconds)
     }
 }

@@ -73,6 +73,7 @@ struct SimulatedCoordinator {
     }
 
     mutating func tick(now: Double) throws(Breach) {
+        perform(membership.handle(.inFlight(router.oldestSteps), now: now), now: now)
         perform(membership.handle(.tick, now: now), now: now)
         router.expire(now: now)
         // While a plan is being carried out, there is hope.

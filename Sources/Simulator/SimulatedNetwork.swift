@@ -81,6 +81,11 @@ struct SimulatedNetwork {
         cuts.isEmpty || cuts[Direction(from: one, to: other)] == nil && cuts[Direction(from: other, to: one)] == nil
     }
 
+    /// Whether nothing comes through in either direction.
+    func isCut(_ one: Endpoint, _ other: Endpoint) -> Bool {
+        cuts[Direction(from: one, to: other)] != nil && cuts[Direction(from: other, to: one)] != nil
+    }
+
     mutating func cut(_ direction: Direction) { cuts[direction, default: 0] += 1 }
 
     /// Ends a cut; when it was the last one, the messages that waited come out with their times of arrival.

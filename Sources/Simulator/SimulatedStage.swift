@@ -21,6 +21,9 @@ struct SimulatedStage {
     private var nextNumber: UInt64 = 0
     private var waiting: [SimulatedActivation] = []
     private var inWork: Outcome?
+    /// When the step in work began, and how long it takes.
+    private var workBegan = 0.0
+    private var workMilliseconds = 0.0
 
     /// Time spent computing, rows and steps computed.
     private(set) var busyMilliseconds = 0.0
@@ -35,6 +38,21 @@ struct SimulatedStage {
     /// Sequences that it remembers.
     var sequenceCount: Int { pages.sequenceCount }
     var isLast: Bool { assignment.stage == assignment.stageCount - 1 }
+
+    var finishedCount: UInt64 { stepCount - (inWork == nil ? 0 : 1) }
+
+    /// The one in work; nil when idle.
+    func layer(now: Double) -> Int? {
+        guard inWork != nil else { return nil }
+        let layers = assignment.layers
+        let part = workMilliseconds > 0 ? max(0, now - workBegan) / workMilliseconds : 0
+        return layers.first + min(layers.count - 1, Int(part * Double(layers.count)))
+    }
+
+    /// Says when the step in work began, and how long it takes.
+    mutating func time(began: Double, milliseconds: Double) {
+        (workBegan, workMilliseconds) = (began, milliseconds)
+    }
 
     /// Takes a step in; steps of lower epochs and those seen before are ignored.
     mutating func offer(_ activation: SimulatedActivation) throws(Breach) {

@@ -11,6 +11,10 @@ struct SimulatedWorker {
     /// So many faults keep the process from going on; what happens to it meanwhile waits.
     var stopCount = 0
     var backlog: [WorkerEvent] = []
+    /// So many faults keep it from computing and loading, since when; what would end meanwhile waits.
+    private(set) var hangCount = 0
+    private var hungSince = 0.0
+    var hungBacklog: [WorkerEvent] = []
     /// Its latest control stream; nil while it is not connected.
     var stream: ControlStreamID?
     /// When the coordinator was last heard on it.
@@ -54,6 +58,8 @@ struct SimulatedWorker {
         process += 1
         stopCount = 0
         backlog = []
+        hangCount = 0
+        hungBacklog = []
         stream = nil
         stage = nil
         nextProcess = nil
@@ -61,9 +67,24 @@ struct SimulatedWorker {
         pauseMilliseconds = Self.firstPauseMilliseconds
     }
 
-    func heartbeat(isLinkUp: Bool) -> Heartbeat {
+    mutating func hang(now: Double) {
+        if hangCount == 0 { hungSince = now }
+        hangCount += 1
+    }
+
+    /// What waited and happens now.
+    mutating func endHang() -> [WorkerEvent] {
+        guard hangCount > 0 else { return [] }
+        hangCount -= 1
+        guard hangCount == 0 else { return [] }
+        defer { hungBacklog = [] }
+        return hungBacklog
+    }
+
+    func heartbeat(isLinkUp: Bool, now: Double) -> Heartbeat {
         Heartbeat(
-            epoch: stage?.assignment.epoch ?? highestEpoch, finishedStepCount: stage?.stepCount ?? 0, layer: nil,
+            epoch: stage?.assignment.epoch ?? highestEpoch, finishedStepCount: stage?.finishedCount ?? 0,
+            layer: stage?.layer(now: hangCount > 0 ? hungSince : now),
             computedRowCount: stage?.rowCount ?? 0, busyMicroseconds: UInt64((stage?.busyMilliseconds ?? 0) * 1000),
             nextLinkUp: isLinkUp)
     }

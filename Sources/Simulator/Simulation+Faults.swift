@@ -10,6 +10,8 @@ extension Simulation {
             goDown(index)
         case .stop(let index):
             if workers[index].downCount == 0 { workers[index].stopCount += 1 }
+        case .hang(let index):
+            if workers[index].downCount == 0 { workers[index].hang(now: now) }
         case .cut(let one, let other):
             for direction in Self.both(one, other) { network.cut(direction) }
         case .cutOneWay(let from, let to): network.cut(SimulatedNetwork.Direction(from: from, to: to))
@@ -22,6 +24,13 @@ extension Simulation {
         switch fault.kind {
         case .kill(let index), .leave(let index): start(index)
         case .stop(let index): try resume(index)
+        case .hang(let index):
+            let events = workers[index].endHang()
+            guard workers[index].stopCount == 0 else {
+                workers[index].backlog += events
+                return
+            }
+            for event in events { try handle(event, at: index) }
         case .cut(let one, let other): for direction in Self.both(one, other) { heal(direction) }
         case .cutOneWay(let from, let to): heal(SimulatedNetwork.Direction(from: from, to: to))
         case .slow(let one, let other, let factor):

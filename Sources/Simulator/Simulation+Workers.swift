@@ -10,11 +10,14 @@ extension Simulation {
     private static let linkPauseMilliseconds = 250.0
     private static let linkAttemptLimit = 20
     private static let deadLinkMilliseconds = 10_000.0
+    private static let hangMilliseconds = 30_000.0
     /// How soon a process that ended with an error is started again.
     private static let restartMilliseconds = 1000.0
 
     mutating func handle(_ event: WorkerEvent, at index: Int) throws(Breach) {
         switch event {
+        case .computed where workers[index].hangCount > 0, .loaded where workers[index].hangCount > 0:
+            workers[index].hungBacklog.append(event)
         case .join: join(index)
         case .hears(let stream, let message):
             guard workers[index].stream == stream else { return }
@@ -31,6 +34,9 @@ extension Simulation {
             try finishStep(at: index)
         case .loaded(let epoch, let attempt): openLink(epoch, attempt: attempt, at: index)
         case .heartbeat(let stream): beat(stream, at: index)
+        case .hangPatienceEnds(let epoch):
+            guard workers[index].hangCount > 0, workers[index].stage?.assignment.epoch == epoch else { return }
+            send(.failed(epoch: epoch, message: "the stage before does not end"), from: index)
         case .linkPatienceEnds(let epoch):
             guard workers[index].stage?.assignment.epoch == epoch, !isNextReachable(from: index) else { return }
             send(.failed(epoch: epoch, message: "the next stage cannot be reached"), from: index)
@@ -67,7 +73,7 @@ extension Simulation {
             joinLater(index)
             return
         }
-        send(.heartbeat(workers[index].heartbeat(isLinkUp: isNextReachable(from: index))), from: index)
+        send(.heartbeat(workers[index].heartbeat(isLinkUp: isLinkUp(from: index), now: now)), from: index)
         schedule(.heartbeat(stream), index, after: Double(scenario.heartbeatMilliseconds))
     }
 
@@ -82,6 +88,9 @@ extension Simulation {
             guard assignment.epoch > workers[index].highestEpoch else { return }
             workers[index].highestEpoch = assignment.epoch
             workers[index].stage = SimulatedStage(assignment)
+            if workers[index].hangCount > 0 {
+                schedule(.hangPatienceEnds(assignment.epoch), index, after: Self.hangMilliseconds)
+            }
             let byteCount = Double(scenario.model.weightByteCount(of: assignment.layers))
             schedule(
                 .loaded(assignment.epoch, attempt: 1), index,
@@ -99,6 +108,12 @@ extension Simulation {
     private func isNextReachable(from index: Int) -> Bool {
         guard let next = next(of: index) else { return true }
         return network.isOpen(.worker(index), .worker(next)) && workers[next].process == workers[index].nextProcess
+    }
+
+    /// As the worker knows it: what is cut in one direction looks like a slow peer.
+    private func isLinkUp(from index: Int) -> Bool {
+        guard let next = next(of: index) else { return true }
+        return !network.isCut(.worker(index), .worker(next)) && workers[next].process == workers[index].nextProcess
     }
 
     private mutating func openLink(_ epoch: Epoch, attempt: Int, at index: Int) {
@@ -150,6 +165,7 @@ extension Simulation {
             let epoch = workers[index].stage?.assignment.epoch
         else { return }
         let late = scenario.jitter > 0 ? scenario.jitter * random.fraction() : 0
+        workers[index].stage?.time(began: now, milliseconds: milliseconds * (1 + late))
         schedule(.computed(epoch), index, after: milliseconds * (1 + late))
     }
 

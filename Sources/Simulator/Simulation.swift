@@ -31,6 +31,8 @@ enum WorkerEvent {
     /// The layers are loaded: it dials the next stage, for so many times now.
     case loaded(Epoch, attempt: Int)
     case heartbeat(ControlStreamID)
+    /// The stage before the present one did not end for long.
+    case hangPatienceEnds(Epoch)
     /// The next stage was not to be reached for long.
     case linkPatienceEnds(Epoch)
 }

@@ -18,6 +18,11 @@ final class ActiveStage: Sendable {
     private let link: ForwardLink?
     private let work = Mutex<Task<Void, Never>?>(nil)
     private let hidden = Mutex(0)
+    /// Ends with the work; the next stage listens.
+    private let ended = AsyncStream.makeStream(of: Void.self)
+
+    /// For the stage before to end: no step takes as long.
+    private static let endPatience = Duration.seconds(30)
 
     init(
         assignment: StageAssignment, configuration: WorkerConfiguration, transport: any RPCTransport, logger: Logger,
@@ -49,8 +54,20 @@ final class ActiveStage: Sendable {
     /// Begins when the stage before has ended, so that the two are never in memory together.
     func start(after old: ActiveStage?) {
         let task = Task {
-            await old?.waitUntilEnded()
-            if Task.isCancelled { return }
+            defer { self.ended.continuation.finish() }
+            guard await old?.ends(within: Self.endPatience) ?? true, !Task.isCancelled else {
+                guard !Task.isCancelled else {
+                    await old?.waitUntilEnded()
+                    return
+                }
+                let message =
+                    "the stage before has not ended for \(Self.endPatience): its computation hangs, or it still reads a large "
+                    + "file; restart this worker if it goes on"
+                self.logger.error("\(message)")
+                await self.report(.failed(epoch: self.assignment.epoch, message: message))
+                await old?.waitUntilEnded()
+                return
+            }
             do {
                 try await self.carryOut()
             } catch is CancellationError {
@@ -61,6 +78,23 @@ final class ActiveStage: Sendable {
             }
         }
         work.withLock { $0 = task }
+    }
+
+    /// Whether the work ends in time; false also when the caller's task is cancelled.
+    private func ends(within patience: Duration) async -> Bool {
+        let stream = ended.stream
+        return await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                for await _ in stream {}
+                return !Task.isCancelled
+            }
+            group.addTask {
+                try? await Task.sleep(for: patience)
+                return false
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? false
+        }
     }
 
     private func waitUntilEnded() async { await work.withLock { $0 }?.value }

@@ -66,22 +66,27 @@ struct ToyMembership {
         handle(.message(worker.stream, .failed(epoch: assignment.epoch, message: "broken")))
     }
 
-    /// Everybody says that it lives.
-    mutating func beatAll() {
-        for worker in workers.values {
+    /// Everybody says that it lives, and one that it cannot reach the next.
+    mutating func beatAll(linkDownAt node: NodeID? = nil) {
+        for name in workers.keys { finish(0, by: [name], isLinkUp: name != node) }
+    }
+
+    /// Workers report how many steps they finished.
+    mutating func finish(_ count: UInt64, by names: [NodeID], isLinkUp: Bool = true) {
+        for worker in names.compactMap({ workers[$0] }) {
             let beat = Heartbeat(
-                epoch: worker.assignment?.epoch ?? Epoch(term: 0, plan: 0), finishedStepCount: 0, layer: nil,
-                computedRowCount: 0, busyMicroseconds: 0, nextLinkUp: true)
+                epoch: worker.assignment?.epoch ?? Epoch(term: 0, plan: 0), finishedStepCount: count, layer: nil,
+                computedRowCount: 0, busyMicroseconds: 0, nextLinkUp: isLinkUp)
             handle(.message(worker.stream, .heartbeat(beat)))
         }
     }
 
     /// Time goes by and everybody lives.
-    mutating func wait(milliseconds: Double) {
+    mutating func wait(milliseconds: Double, linkDownAt node: NodeID? = nil) {
         let end = now + milliseconds
         while now < end {
             now += 100
-            beatAll()
+            beatAll(linkDownAt: node)
             handle(.tick)
         }
     }

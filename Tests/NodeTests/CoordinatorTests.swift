@@ -104,6 +104,34 @@ import Testing
         #expect(disturbed == undisturbed.ids)
     }
 
+    @Test func `a stream goes on with the same tokens when the way to a stage is cut in one direction`() async throws {
+        var cluster = demo
+        cluster.workerCount = 3
+        let request = request("long", maxTokens: 200)
+        let undisturbed = try await cluster.run { try await $0.answer(request) }
+        let transport = LossyTransport()
+        cluster.transport = transport
+        cluster.heartbeatMilliseconds = 100
+        cluster.progressMilliseconds = 1500
+        let disturbed = try await cluster.runElastic { running in
+            let coordinator = running.coordinator
+            let middle = try #require(try await coordinator.status().workers.dropFirst().first)
+            var ids: [Int32] = []
+            for try await event in try await coordinator.generate(request).events {
+                guard case .token(_, let token) = event else { continue }
+                ids.append(token.token)
+                if ids.count == 20 { transport.loseActivations(to: middle.id.rawValue) }
+            }
+            let workers = try await coordinator.status().workers
+            #expect(workers.filter { $0.layers != nil }.count == 2)
+            let blamed = workers.first { $0.id == middle.id }
+            #expect(blamed?.state == .failed)
+            #expect(blamed?.detail?.contains("never began step") == true, "\(blamed?.detail ?? "")")
+            return ids
+        }
+        #expect(disturbed == undisturbed.ids)
+    }
+
     @Test func `a model that does not fit is refused with the numbers`() async throws {
         var cluster = demo
         cluster.memoryByteCount = 1 << 20

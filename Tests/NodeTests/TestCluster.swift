@@ -22,6 +22,9 @@ struct TestCluster {
     var runningSequenceLimit = 32
     var kvMemoryByteCount: Int?
     var waitingRequestLimit = 256
+    /// Long: the machine that tests run on may be busy.
+    var progressMilliseconds = 30_000
+    var transport: any RPCTransport = LocalTransport()
 
     struct Failure: Error, CustomStringConvertible {
         let description: String
@@ -62,7 +65,7 @@ struct TestCluster {
     func runElastic<Result: Sendable>(_ body: @Sendable (Running) async throws -> Result) async throws -> Result {
         var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         logger.logLevel = .critical
-        let (transport, quiet) = (LocalTransport(), logger)
+        let (transport, quiet) = (transport, logger)
         let coordinator = try Coordinator(
             configuration: CoordinatorConfiguration(
                 modelPath: modelPath, modelAlias: "test", contextLength: contextLength, kvType: kvType,
@@ -71,7 +74,7 @@ struct TestCluster {
                 bindHost: "coordinator", bindPort: 1,
                 minimumWorkerCount: workerCount, waitingRequestLimit: waitingRequestLimit,
                 heartbeatMilliseconds: heartbeatMilliseconds,
-                silenceMilliseconds: 30000),
+                silenceMilliseconds: 30000, progressMilliseconds: progressMilliseconds),
             transport: transport, logger: logger)
         _ = try await coordinator.start()
         let serving = Task { try await coordinator.run() }

@@ -98,6 +98,40 @@ import Testing
         #expect(report.seconds > 300 && report.seconds < 340)
     }
 
+    @Test(arguments: [
+        Fault.Kind.hang(worker: 1), .cutOneWay(from: .coordinator, to: .worker(0)),
+        .cutOneWay(from: .worker(0), to: .worker(1)), .cut(.worker(0), .worker(1)), .stop(worker: 1),
+        .cutOneWay(from: .worker(2), to: .coordinator), .cut(.coordinator, .worker(0)),
+    ])
+    func `what stands without an end is found in less than five seconds and served by others`(kind: Fault.Kind) throws {
+        var scenario = Scenario.equalStages(count: 3, streams: 4)
+        scenario.heartbeatMilliseconds = 250
+        scenario.silenceMilliseconds = 4500
+        var calm = Simulation(scenario)
+        let undisturbed = try calm.run()
+        scenario.faults = [Fault(kind: kind, beginMilliseconds: 500, endMilliseconds: 300_500)]
+        var simulation = Simulation(scenario)
+        let report = try simulation.run()
+        #expect(report.requestCount == 4 && report.failureCount == 0 && report.planCount == 2)
+        // Loading takes 0.15 s, and two stages a half longer than three.
+        #expect(report.seconds < 1.6 * undisturbed.seconds + 5.2, "\(report.seconds), \(undisturbed.seconds)")
+    }
+
+    @Test func `a worker that hangs and is needed serves again when it goes on`() throws {
+        var scenario = Scenario.equalStages(count: 2, streams: 4)
+        scenario.workers = scenario.workers.map { worker in
+            WorkerCapacity(
+                node: worker.node, memoryByteCount: 150_000_000, bytesPerSecond: worker.bytesPerSecond,
+                multiplyAddsPerSecond: worker.multiplyAddsPerSecond)
+        }
+        scenario.outageMilliseconds = 600_000
+        scenario.faults = [Fault(kind: .hang(worker: 1), beginMilliseconds: 500, endMilliseconds: 120_500)]
+        var simulation = Simulation(scenario)
+        let report = try simulation.run()
+        #expect(report.requestCount == 4 && report.failureCount == 0)
+        #expect(report.seconds > 120 && report.seconds < 160)
+    }
+
     @Test func `a wait without end is found`() throws {
         var scenario = Scenario.equalStages(count: 2, streams: 4)
         scenario.faults = [Fault(kind: .kill(worker: 0), beginMilliseconds: 500, endMilliseconds: 1000)]

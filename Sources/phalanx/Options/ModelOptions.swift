@@ -71,6 +71,16 @@ struct ModelOptions: ParsableArguments {
             """)
     var replicas: Int?
 
+    @Option(help: "Seconds without a word after which a worker is lost, at the latest; 1 to 3600.")
+    var silenceLimit = 4.5
+
+    @Option(
+        help: """
+            Seconds in which no worker of a pipeline computes although steps wait, after which one is taken for hung or cut \
+            off; 1 to 3600. Raise it where a layer takes longer for --chunk-size rows, or their way over the network.
+            """)
+    var progressLimit = 4.0
+
     @Option(help: "LongRoPE factors: auto chooses per sequence as the reference does, long uses the long ones always.")
     var rope: RopeChoice = .auto
 
@@ -89,6 +99,10 @@ struct ModelOptions: ParsableArguments {
         }
         if let replicas, !(1...1024).contains(replicas) {
             throw ValidationError("--replicas must be between 1 and 1024.")
+        }
+        for (name, seconds) in [("silence", silenceLimit), ("progress", progressLimit)]
+        where !(1...3600).contains(seconds) {
+            throw ValidationError("--\(name)-limit must be between 1 and 3600 seconds.")
         }
         if let modelAlias, modelAlias.isEmpty { throw ValidationError("--model-alias must not be empty.") }
     }
@@ -118,6 +132,7 @@ struct ModelOptions: ParsableArguments {
             pacedChunkRowCount: pacedChunkSize, runningSequenceLimit: maxRunning,
             kvMemoryByteCount: kvMemory?.byteCount, split: split?.values, replicaCount: replicas,
             forcesLongRope: rope == .long, bindHost: host, bindPort: port, minimumWorkerCount: workerCount,
-            waitingRequestLimit: maxQueue)
+            waitingRequestLimit: maxQueue, silenceMilliseconds: Int(silenceLimit * 1000),
+            progressMilliseconds: Int(progressLimit * 1000))
     }
 }
