@@ -10,8 +10,8 @@ struct BenchGrammarCommand: ParsableCommand {
         abstract: "Measures how long a grammar takes per token.",
         discussion: """
             For usual schemas, one after another: compiling, and then, per token, finding out which tokens of the \
-            vocabulary may come next, and the step by the token that came; medians and worst cases. Answers are drawn at random from what may come. A file with a vocabulary alone will \
-            do.
+            vocabulary may come next, and the step by the token that came; medians and worst cases. Answers are drawn at \
+            random from what may come. A file with a vocabulary alone will do.
 
               phalanx bench grammar --model phi-3-mini-Q4_0.gguf
             """)
