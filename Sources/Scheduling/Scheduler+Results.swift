@@ -63,6 +63,9 @@ extension Scheduler {
             if let token = tokens.first(where: { $0 < 0 || Int($0) >= configuration.vocabularySize }) {
                 return "\(slice.sequence) has token \(token), outside of the vocabulary"
             }
+            if let mask = slice.mask, let token = answer.sampled?.token, !mask.allows(token) {
+                return "\(slice.sequence) has token \(token), which its grammar forbids"
+            }
             if let problem = scoreMismatch(slice, answer) { return problem }
         }
         return nil

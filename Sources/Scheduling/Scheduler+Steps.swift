@@ -27,6 +27,7 @@ extension Scheduler {
                 requests[sequence.ticket]?.request.grammar != nil
             {
                 slice.mask = mask(sequence.ticket, sequence.choice, sequence.generated)
+                record.mask = slice.mask
             }
             slices.append(slice)
             inFlight.append(record)

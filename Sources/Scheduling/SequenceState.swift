@@ -101,6 +101,8 @@ struct StepInFlight: Sendable {
         let outputs: SliceOutputs
         /// The sequence's length that the slice works towards, for progress; nil for a decode token.
         let prefillGoal: Int?
+        /// What may be sampled; nil for everything.
+        var mask: TokenMask?
     }
 
     let number: UInt64

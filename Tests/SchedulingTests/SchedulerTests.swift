@@ -149,6 +149,44 @@ import Testing
         #expect(cluster.pipeline.liveSequences == [])
     }
 
+    @Test func `a mask goes with every slice that is sampled under a grammar, and binds the answer`() throws {
+        var cluster = cluster(chunk: 40, stageCount: 1)
+        var asked: [(choice: Int, count: Int)] = []
+        func nextStep() throws -> Step {
+            let step = cluster.scheduler.nextStep(now: 0) { _, choice, generated in
+                asked.append((choice, generated.count))
+                return TokenMask(words: [1 << 7])
+            }
+            return try #require(step)
+        }
+        var constrained = request(promptCount: 50, maxTokens: 3)
+        constrained.ignoreEndOfSequence = false
+        constrained.grammar = GrammarConstraint(gbnf: "root ::= .", beginsText: true)
+        _ = try cluster.submit(constrained)
+        let first = try nextStep()
+        #expect(first.slices[0].mask == nil && asked.isEmpty)
+        cluster.run(first, now: 0)
+        let second = try nextStep()
+        #expect(second.slices[0].mask == TokenMask(words: [1 << 7]))
+        #expect(asked.map(\.choice) == [0] && asked.map(\.count) == [0])
+        func answer(_ token: Int32) -> StepResult {
+            StepResult(
+                epoch: second.epoch, number: second.number,
+                slices: [
+                    SliceResult(
+                        sequence: second.slices[0].sequence, sampled: ScoredToken(token: token, logprob: -1, top: []),
+                        firstPromptPosition: 0, promptTokens: [])
+                ])
+        }
+        guard case .fault(let problem) = cluster.scheduler.apply(answer(6), now: 1) else {
+            Issue.record("a token beside the mask was taken")
+            return
+        }
+        #expect(problem.contains("grammar"))
+        #expect(cluster.scheduler.apply(answer(7), now: 1) == .applied)
+        #expect(try nextStep().slices[0].mask != nil && asked.map(\.count) == [0, 1])
+    }
+
     @Test func `results that were not asked for are faults, old ones are ignored`() throws {
         var cluster = cluster(chunk: 10, stageCount: 2)
         _ = try cluster.submit(request(promptCount: 25))
