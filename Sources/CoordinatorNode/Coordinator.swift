@@ -292,7 +292,7 @@ public actor Coordinator {
     /// Has the request's grammar compiled, elsewhere, unless it is here already.
     func prepareGrammar(of request: GenerationRequest) async throws {
         guard let constraint = request.grammar, !grammars.knows(constraint) else { return }
-        grammars.add(constraint, try await grammarCompiler.machine(for: constraint))
+        try grammars.add(constraint, try await grammarCompiler.machine(for: constraint))
     }
 
     func submit(_ request: GenerationRequest) throws -> GenerationStream {

@@ -17,6 +17,17 @@ struct GrammarDesk {
         var choices: [Int: Progress] = [:]
     }
 
+    /// What all grammars together may take.
+    struct Limits {
+        /// Grammars that no request uses.
+        var idleCount = 16
+        /// States of automata, about 100 bytes each.
+        var stateCount = 1 << 19
+        /// Bytes of what was found on the way, which can be found anew.
+        var keptByteCount = 256 << 20
+    }
+
+    private let limits: Limits
     private var entries: [RequestTicket: Entry] = [:]
     /// By the grammar's text, with what was found for earlier requests.
     private var machines: [String: GrammarMachine] = [:]
@@ -24,25 +35,42 @@ struct GrammarDesk {
     /// Grammars that no request uses, the longest unused first.
     private var idle: [String] = []
 
-    private static let idleLimit = 16
+    /// Of all machines together.
+    private(set) var keptByteCount = 0
+
+    init(limits: Limits = Limits()) { self.limits = limits }
 
     /// Whether the grammar is here already.
     func knows(_ constraint: GrammarConstraint) -> Bool { machines[constraint.gbnf] != nil }
 
-    /// Takes a grammar in, for requests that open now or soon.
-    mutating func add(_ constraint: GrammarConstraint, _ machine: GrammarMachine) {
+    /// Takes a grammar in, for requests that open now or soon; throws `EngineError` (`overloaded`) when those that are in
+    /// use leave no room.
+    mutating func add(_ constraint: GrammarConstraint, _ machine: GrammarMachine) throws(EngineError) {
         guard machines[constraint.gbnf] == nil else { return }
+        func stateCount() -> Int { machines.values.reduce(machine.grammar.stateCount) { $0 + $1.grammar.stateCount } }
+        while stateCount() > limits.stateCount {
+            guard !idle.isEmpty else {
+                throw EngineError(
+                    code: .overloaded, message: "the grammars in use are too large for one more; try again later",
+                    retryAfterSeconds: 10)
+            }
+            removeIdle()
+        }
         machines[constraint.gbnf] = machine
+        keptByteCount += machine.keptByteCount
         retire(constraint.gbnf)
+        makeRoom()
     }
 
     /// Checks that the tokens which a resumed request brings keep to its grammar; throws `EngineError` when not.
     mutating func check(_ request: GenerationRequest) throws(EngineError) {
         guard let constraint = request.grammar else { return }
+        if let place = idle.firstIndex(of: constraint.gbnf) { idle.append(idle.remove(at: place)) }
         guard var machine = machines.removeValue(forKey: constraint.gbnf) else {
             throw EngineError(code: .internal, message: "the request's grammar is not compiled")
         }
-        defer { machines[constraint.gbnf] = machine }
+        keptByteCount -= machine.keptByteCount
+        defer { putBack(machine, constraint) }
         var state = machine.start(beginsText: constraint.beginsText)
         for (index, token) in request.generated.enumerated() where !machine.advance(&state, by: token) {
             throw EngineError(
@@ -71,7 +99,25 @@ struct GrammarDesk {
 
     private mutating func retire(_ gbnf: String) {
         idle.append(gbnf)
-        if idle.count > Self.idleLimit { machines[idle.removeFirst()] = nil }
+        if idle.count > limits.idleCount { removeIdle() }
+    }
+
+    private mutating func removeIdle() {
+        keptByteCount -= machines.removeValue(forKey: idle.removeFirst())?.keptByteCount ?? 0
+    }
+
+    private mutating func putBack(_ machine: GrammarMachine, _ constraint: GrammarConstraint) {
+        keptByteCount += machine.keptByteCount
+        machines[constraint.gbnf] = machine
+        makeRoom()
+    }
+
+    /// Grammars that are not in use go first; then all that was found, which costs time and changes nothing.
+    private mutating func makeRoom() {
+        while keptByteCount > limits.keptByteCount, idle.count > 1 { removeIdle() }
+        guard keptByteCount > limits.keptByteCount else { return }
+        for gbnf in machines.keys { machines[gbnf]?.giveUp(everything: true) }
+        keptByteCount = machines.values.reduce(0) { $0 + $1.keptByteCount }
     }
 
     /// What may follow the tokens that a choice has; nil when the request has no grammar.
@@ -80,7 +126,8 @@ struct GrammarDesk {
         guard let entry = entries[ticket], var machine = machines.removeValue(forKey: entry.constraint.gbnf) else {
             return nil
         }
-        defer { machines[entry.constraint.gbnf] = machine }
+        keptByteCount -= machine.keptByteCount
+        defer { putBack(machine, entry.constraint) }
         if machine.keepsTooMuch { machine.giveUp() }
         var progress: Progress
         if let known = entry.choices[choice], machine.isCurrent(known.state), known.tokenCount <= generated.count {

@@ -19,7 +19,7 @@ public enum GrammarLimits {
     /// The largest number in a repetition.
     static let repetition = 1_000_000
     /// States of the automaton before it is tidied.
-    static let stateCount = 1 << 19
+    static let stateCount = 1 << 17
     /// Ways on from single states, in all.
     static let edgeCount = 1 << 19
 
@@ -37,8 +37,9 @@ public enum GrammarLimits {
     static let localWalk = (configurationCount: 1 << 12, cost: 1 << 15)
     /// Nodes of the vocabulary's tree that are walked over before a grammar is used.
     static let preparedNodeCount = 1 << 23
-    /// Configurations kept from token to token, their frames, and bytes of masks; beyond it everything is found anew.
-    static let keptConfigurationCount = 1 << 16
-    static let keptFrameCount = 1 << 21
-    static let keptMaskByteCount = 64 << 20
+    /// Configurations kept from token to token, their frames, and bytes of each kind of mask; beyond it they are found anew.
+    static let keptConfigurationCount = 1 << 14
+    static let keptFrameCount = 1 << 19
+    static let keptMaskByteCount = 16 << 20
+    static let keptLocalByteCount = 64 << 20
 }

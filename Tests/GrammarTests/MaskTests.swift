@@ -88,12 +88,15 @@ import Testing
         }
     }
 
-    @Test func `memory that is given up changes no mask`() throws {
+    @Test(arguments: [false, true]) func `memory that is given up changes no mask`(everything: Bool) throws {
         var machine = try Self.machine(Self.grammars[1])
+        machine.prepare()
         var state = machine.start(beginsText: false)
         for byte in Array("(((x)x".utf8) { #expect(machine.advance(&state, by: Int32(byte))) }
         let mask = machine.mask(state)
-        machine.giveUp()
+        let keptByteCount = machine.keptByteCount
+        machine.giveUp(everything: everything)
+        #expect(machine.keptByteCount < (everything ? keptByteCount / 4 : keptByteCount))
         #expect(!machine.isCurrent(state))
         var again = machine.start(beginsText: false)
         for byte in Array("(((x)x".utf8) { #expect(machine.advance(&again, by: Int32(byte))) }

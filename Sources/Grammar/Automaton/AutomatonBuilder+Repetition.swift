@@ -6,11 +6,12 @@ enum RepeatedNode: Hashable {
     case own(Int)
 }
 
-/// The rules for so many of a node, each made of the one before: `exact[n - 1]` for n, `upTo[n - 1]` for up to n.
+/// The rules for so many of a node, each made of the one before: number n - 1 of `exact` for n, and of `upTo` for up to n.
 struct RepeatedSeries {
     let element: GrammarNode
     var exact: [GrammarNode] = []
-    var upTo: [GrammarNode] = []
+    /// By what follows.
+    var upTo: [[UInt8]: [GrammarNode]] = [:]
 }
 
 // Counts become few states: up to 32 of a node are chains of rules that end with one another, 32 of them are one node of
@@ -20,13 +21,17 @@ extension AutomatonBuilder {
     /// Rules of at most so many characters are written out where they are repeated, unless they use others.
     private static let inlineSize = 64
 
+    /// Whether a node is repeated up to a number of times that makes rules of it.
+    static func isCounted(_ node: GrammarNode) -> Bool {
+        guard case .repetition(_, let least, let most?) = node else { return false }
+        return most > max(least, 1)
+    }
+
+    /// - Parameter end: What follows the repetition; empty unless it is counted.
     mutating func build(
-        _ node: GrammarNode, least: Int, most: Int?, from: Int32, to: Int32
+        _ node: GrammarNode, least: Int, most: Int?, end: [UInt8], from: Int32, to: Int32
     ) throws(GrammarError) {
-        guard isProductive(node), most != 0 else {
-            raw[Int(from)].empty.append(to)
-            return
-        }
+        guard isProductive(node), most != 0 else { return try build(.literal(end), from: from, to: to) }
         if least == 0, most == 1 { return try build(.choice([.sequence([]), node]), from: from, to: to) }
         var key = RepeatedNode.own(repeated.count)
         switch node {
@@ -38,7 +43,7 @@ extension AutomatonBuilder {
         let middle = try state()
         try build(try exactly(least, of: key, level: 0), from: from, to: middle)
         if let most {
-            try build(try upTo(most - least, of: key, level: 0), from: middle, to: to)
+            try build(try upTo(most - least, of: key, level: 0, end: end), from: middle, to: to)
         } else {
             let again = try state()
             try build(repeated[key]?[0].element ?? node, from: middle, to: again)
@@ -96,16 +101,20 @@ extension AutomatonBuilder {
         return series.exact[count - 1]
     }
 
-    /// The rule for up to 32 times.
-    private mutating func upToRule(_ count: Int, of key: RepeatedNode, level: Int) throws(GrammarError) -> GrammarNode {
-        guard count > 0 else { return .sequence([]) }
+    /// The rule for up to 32 times, and what follows.
+    private mutating func upToRule(
+        _ count: Int, of key: RepeatedNode, level: Int, end: [UInt8]
+    ) throws(GrammarError) -> GrammarNode {
+        guard count > 0 else { return .literal(end) }
         var series = try series(level, of: key)
-        while series.upTo.count < count {
-            let rest = series.upTo.last.map { [$0] } ?? []
-            series.upTo.append(try add(rule: .choice([.sequence([]), .sequence([series.element] + rest)])))
+        var rules = series.upTo[end] ?? []
+        while rules.count < count {
+            let rest = rules.last ?? .literal(end)
+            rules.append(try add(rule: .choice([.literal(end), .sequence([series.element, rest])])))
         }
+        series.upTo[end] = rules
         repeated[key]?[level] = series
-        return series.upTo[count - 1]
+        return rules[count - 1]
     }
 
     /// Exactly `count` times the node of a level.
@@ -118,17 +127,19 @@ extension AutomatonBuilder {
         return .sequence([blocks, try exactly(count % Self.blockSize, of: key, level: level)])
     }
 
-    /// Up to `count` times the node of a level: fewer blocks than that and any rest, or all of them and the rest that is
-    /// left.
-    private mutating func upTo(_ count: Int, of key: RepeatedNode, level: Int) throws(GrammarError) -> GrammarNode {
-        guard count > Self.blockSize else { return try upToRule(count, of: key, level: level) }
+    /// Up to `count` times the node of a level and what follows: fewer blocks than that and any rest, or all of them and
+    /// the rest that is left.
+    private mutating func upTo(
+        _ count: Int, of key: RepeatedNode, level: Int, end: [UInt8]
+    ) throws(GrammarError) -> GrammarNode {
+        guard count > Self.blockSize else { return try upToRule(count, of: key, level: level, end: end) }
         _ = try series(level + 1, of: key)
         let blockCount = count / Self.blockSize
-        let some = try upTo(blockCount - 1, of: key, level: level + 1)
+        let some = try upTo(blockCount - 1, of: key, level: level + 1, end: [])
         let all = try exactly(blockCount, of: key, level: level + 1)
         return .choice([
-            .sequence([some, try upToRule(Self.blockSize - 1, of: key, level: level)]),
-            .sequence([all, try upToRule(count % Self.blockSize, of: key, level: level)]),
+            .sequence([some, try upToRule(Self.blockSize - 1, of: key, level: level, end: end)]),
+            .sequence([all, try upToRule(count % Self.blockSize, of: key, level: level, end: end)]),
         ])
     }
 }

@@ -110,18 +110,32 @@ struct AutomatonBuilder {
             let call = try state()
             raw[Int(from)].empty.append(call)
             raw[Int(call)].call = (Int32(index), to)
-        case .sequence(let nodes):
-            var place = from
-            for (index, node) in nodes.enumerated() {
-                let next = index == nodes.count - 1 ? to : try state()
-                try build(node, from: place, to: next)
-                place = next
-            }
-            if nodes.isEmpty { raw[Int(from)].empty.append(to) }
+        case .sequence(let nodes): try build(sequence: nodes[...], from: from, to: to)
         case .choice(let nodes): try build(choice: nodes, from: from, to: to)
         case .repetition(let node, let least, let most):
-            try build(node, least: least, most: most, from: from, to: to)
+            try build(node, least: least, most: most, end: [], from: from, to: to)
         }
+    }
+
+    private mutating func build(sequence nodes: ArraySlice<GrammarNode>, from: Int32, to: Int32) throws(GrammarError) {
+        var rest = nodes
+        var place = from
+        while let node = rest.popFirst() {
+            // What ends a counted repetition is part of its rules, so that few tokens lead beyond them.
+            var end: [UInt8] = []
+            if Self.isCounted(node), case .literal(let bytes)? = rest.first {
+                end = bytes
+                rest = rest.dropFirst()
+            }
+            let next = rest.isEmpty ? to : try state()
+            if case .repetition(let node, let least, let most) = node {
+                try build(node, least: least, most: most, end: end, from: place, to: next)
+            } else {
+                try build(node, from: place, to: next)
+            }
+            place = next
+        }
+        if nodes.isEmpty { raw[Int(from)].empty.append(to) }
     }
 
     /// Adds a rule; its states are built later.

@@ -42,6 +42,13 @@ struct ConfigurationTable: Sendable {
     private var returns: [Int32: Int32] = [:]
     private(set) var frameCount = 0
 
+    /// Of everything that was found, about; what is a key as well as a value counts twice.
+    var byteCount: Int {
+        let perConfiguration =
+            2 * MemoryLayout<Configuration>.stride + MemoryLayout<Int32>.stride * automaton.classCount
+        return 2 * frameCount * MemoryLayout<Frame>.stride + configurations.count * perConfiguration
+    }
+
     init(_ automaton: Automaton) {
         self.automaton = automaton
         _ = context([.bottom])

@@ -2,6 +2,9 @@
 public struct Grammar: Sendable {
     let automaton: Automaton
 
+    /// States of the automaton, for which memory is held: at most 131,072.
+    public var stateCount: Int { automaton.states.count }
+
     /// Compiles GBNF text; throws `GrammarError` saying where and why it cannot be used.
     ///
     /// Takes time and memory in proportion to the text and to the logarithm of its repetitions, both bounded.

@@ -31,11 +31,12 @@ public struct GrammarMachine: Sendable {
     }
 
     public let vocabulary: TokenVocabulary
-    private let grammar: Grammar
+    public let grammar: Grammar
     private var table: ConfigurationTable
     private var locals: [Int32: Local] = [:]
     private var masks: [Int32: [UInt64]] = [:]
     private var maskByteCount = 0
+    private var localByteCount = 0
     /// Rises when everything that was kept is given up, and states with it.
     private var generation = 0
     private var path: [Int32]
@@ -62,7 +63,7 @@ public struct GrammarMachine: Sendable {
         var state: Int32 = 0
         walkedNodeCount = 0
         while Int(state) < grammar.automaton.states.count, walkedNodeCount < GrammarLimits.preparedNodeCount,
-            maskByteCount < GrammarLimits.keptMaskByteCount / 2
+            localByteCount < GrammarLimits.keptLocalByteCount / 2
         {
             if !grammar.automaton.states[Int(state)].edges.isEmpty { _ = local(state) }
             state += 1
@@ -105,7 +106,10 @@ public struct GrammarMachine: Sendable {
         guard !state.hasEnded else { return Array(repeating: 0, count: vocabulary.maskWordCount) }
         if state.dropsSpace { return firstMask(state.configuration) }
         if let mask = masks[state.configuration] { return mask }
-        if maskByteCount > GrammarLimits.keptMaskByteCount { giveUpMasks() }
+        if maskByteCount > GrammarLimits.keptMaskByteCount {
+            masks = [:]
+            maskByteCount = 0
+        }
         let mask = makeMask(state.configuration)
         maskByteCount += mask.count * 8
         masks[state.configuration] = mask
@@ -118,17 +122,20 @@ public struct GrammarMachine: Sendable {
             || table.configurations.count > GrammarLimits.keptConfigurationCount
     }
 
-    /// Gives up everything that was found; states from before are not current any more.
-    public mutating func giveUp() {
-        table = ConfigurationTable(grammar.automaton)
-        giveUpMasks()
-        generation += 1
-    }
+    /// Bytes of everything that was found and can be found anew, about.
+    public var keptByteCount: Int { table.byteCount + maskByteCount + localByteCount }
 
-    private mutating func giveUpMasks() {
-        locals = [:]
+    /// Gives up the places that were found; states from before are not current any more.
+    ///
+    /// - Parameter everything: Also what the automaton's states accept by themselves, which takes longest to find anew.
+    public mutating func giveUp(everything: Bool = false) {
+        table = ConfigurationTable(grammar.automaton)
         masks = [:]
         maskByteCount = 0
+        generation += 1
+        guard everything else { return }
+        locals = [:]
+        localByteCount = 0
     }
 
     // MARK: Masks
@@ -208,6 +215,10 @@ public struct GrammarMachine: Sendable {
 
     private mutating func local(_ state: Int32) -> Local {
         if let local = locals[state] { return local }
+        if localByteCount > GrammarLimits.keptLocalByteCount {
+            locals = [:]
+            localByteCount = 0
+        }
         var local = Local()
         let alone = table.alone(state)
         var budget = WalkBudget(GrammarLimits.localWalk)
@@ -224,7 +235,8 @@ public struct GrammarMachine: Sendable {
         } else {
             local.tokens = tokens
         }
-        maskByteCount += local.words.count * 8 + (local.tokens.count + local.exits.count) * 4
+        localByteCount +=
+            2 * MemoryLayout<Local>.stride + local.words.count * 8 + (local.tokens.count + local.exits.count) * 4
         locals[state] = local
         return local
     }
