@@ -12,6 +12,8 @@ extension StageModel {
     /// - Parameters:
     ///   - layers: within the checkpoint's layer count.
     ///   - cache: of this checkpoint; what had to be packed is written there, in the background.
+    ///   - kept: parts of this checkpoint that are in memory already. They are taken over, what is loaded is added, and
+    ///     what these layers do not need is let go of before anything is loaded.
     ///   - copyingTime: how long weights are copied from the cache into huge pages. The rest is computed with where it
     ///     lies in the cache's files at first, and copied meanwhile: a start must not wait for memory that is slow to get,
     ///     as in a virtual machine that had given it back.
@@ -19,7 +21,8 @@ extension StageModel {
     /// - Throws: `PhiError` or `CheckpointError` naming the tensor and the cure.
     public static func load(
         _ checkpoint: Checkpoint, layers: LayerRange, pool: ComputePool, cache: PackedModelCache? = nil,
-        copyingTime: Duration = .milliseconds(800), progress: (LoadProgress) throws -> Void = { _ in }
+        kept: LoadedParts? = nil, copyingTime: Duration = .milliseconds(800),
+        progress: (LoadProgress) throws -> Void = { _ in }
     ) throws -> StageModel {
         let configuration = checkpoint.configuration
         guard layers.end <= configuration.layerCount else {
@@ -31,8 +34,8 @@ extension StageModel {
         }
         return try withoutActuallyEscaping(progress) { progress in
             var loader = try StageLoader(
-                checkpoint: checkpoint, layers: layers, pool: pool, cache: cache, copyingTime: copyingTime,
-                progress: progress)
+                checkpoint: checkpoint, layers: layers, pool: pool, cache: cache, kept: kept,
+                copyingTime: copyingTime, progress: progress)
             return try loader.load()
         }
     }
@@ -40,6 +43,8 @@ extension StageModel {
 
 /// Where the weights of a stage came from.
 public struct LoadSummary: Sendable, Hashable {
+    /// Parts that were in memory already.
+    public internal(set) var keptPartCount = 0
     /// Parts (layers, embedding, head) and their bytes that the cache had.
     public internal(set) var cachedPartCount = 0
     public internal(set) var cachedByteCount = 0
@@ -56,6 +61,7 @@ private struct StageLoader {
     private let layers: LayerRange
     private let pool: ComputePool
     private let cache: PackedModelCache?
+    private let kept: LoadedParts?
     private let progress: (LoadProgress) throws -> Void
     private let plans: [PackedPlan]
     private let totalByteCount: Int
@@ -67,12 +73,13 @@ private struct StageLoader {
 
     init(
         checkpoint: Checkpoint, layers: LayerRange, pool: ComputePool, cache: PackedModelCache?,
-        copyingTime: Duration, progress: @escaping (LoadProgress) throws -> Void
+        kept: LoadedParts?, copyingTime: Duration, progress: @escaping (LoadProgress) throws -> Void
     ) throws {
         self.checkpoint = checkpoint
         self.layers = layers
         self.pool = pool
         self.cache = cache
+        self.kept = kept
         self.copyingTime = copyingTime
         self.progress = progress
         let isFirst = layers.first == 0
@@ -83,6 +90,7 @@ private struct StageLoader {
             (hasTable ? [.embedding] : []) + (layers.first..<layers.end).map { .layer($0) } + (isLast ? [.head] : [])
         plans = try parts.map { part throws(CheckpointError) in try checkpoint.packedPlan(of: part) }
         totalByteCount = plans.reduce(0) { $0 + $1.byteCount }
+        kept?.keep(only: Set(parts))
     }
 
     mutating func load() throws -> StageModel {
@@ -91,11 +99,10 @@ private struct StageLoader {
         var decoderLayers: [DecoderLayer] = []
         var output: (norm: LayerRows, head: PackedMatrix)?
         for (index, plan) in plans.enumerated() {
-            let content = try load(plan, next: index + 1 < plans.count ? plans[index + 1] : nil)
-            switch plan.part {
-            case .embedding: embedding = .table(try EmbeddingTable(content))
-            case .layer: decoderLayers.append(try DecoderLayer(content))
-            case .head: output = (content.vector(.outputNorm), try content.matrix(.head))
+            switch try part(plan, next: index + 1 < plans.count ? plans[index + 1] : nil) {
+            case .embedding(let table): embedding = .table(table)
+            case .layer(let layer): decoderLayers.append(layer)
+            case .head(let norm, let matrix): output = (norm, matrix)
             }
         }
         cache?.startMoving()
@@ -103,6 +110,19 @@ private struct StageLoader {
         return try StageModel(
             configuration: checkpoint.configuration, layers: layers, decoderLayers: decoderLayers,
             embedding: embedding, output: output, weightByteCount: totalByteCount, loading: summary)
+    }
+
+    /// Takes a part over or loads it.
+    private mutating func part(_ plan: PackedPlan, next: PackedPlan?) throws -> LoadedParts.Part {
+        if let part = kept?[plan.part] {
+            summary.keptPartCount += 1
+            doneByteCount += plan.byteCount
+            try report(.readingCache)
+            return part
+        }
+        let part = try LoadedParts.Part(try load(plan, next: next))
+        kept?[plan.part] = part
+        return part
     }
 
     private mutating func load(_ plan: PackedPlan, next: PackedPlan?) throws -> PackedContent {
@@ -140,6 +160,16 @@ private struct StageLoader {
         try progress(
             LoadProgress(
                 activity: activity, doneByteCount: doneByteCount + byteCount, totalByteCount: totalByteCount))
+    }
+}
+
+extension LoadedParts.Part {
+    fileprivate init(_ content: PackedContent) throws {
+        switch content.plan.part {
+        case .embedding: self = .embedding(try EmbeddingTable(content))
+        case .layer: self = .layer(try DecoderLayer(content))
+        case .head: self = .head(norm: content.vector(.outputNorm), matrix: try content.matrix(.head))
+        }
     }
 }
 

@@ -12,6 +12,7 @@ final class ActiveStage: Sendable {
     let progress = StageProgress()
 
     private let configuration: WorkerConfiguration
+    private let parts: LoadedParts
     private let logger: Logger
     private let report: @Sendable (WorkerMessage) async -> Void
     private let queue: StageQueue
@@ -25,11 +26,12 @@ final class ActiveStage: Sendable {
     private static let endPatience = Duration.seconds(30)
 
     init(
-        assignment: StageAssignment, configuration: WorkerConfiguration, transport: any RPCTransport, logger: Logger,
-        report: @escaping @Sendable (WorkerMessage) async -> Void
+        assignment: StageAssignment, configuration: WorkerConfiguration, parts: LoadedParts,
+        transport: any RPCTransport, logger: Logger, report: @escaping @Sendable (WorkerMessage) async -> Void
     ) {
         self.assignment = assignment
         self.configuration = configuration
+        self.parts = parts
         self.logger = logger
         self.report = report
         // One more than the coordinator's credits, for the step that only retires sequences.
@@ -106,17 +108,8 @@ final class ActiveStage: Sendable {
     }
 
     private func carryOut() async throws {
-        let host = StageHost(assignment: assignment, configuration: configuration, progress: progress)
-        do {
-            try await carryOut(on: host)
-        } catch {
-            await host.end()
-            throw error
-        }
-        await host.end()
-    }
-
-    private func carryOut(on host: StageHost) async throws {
+        let host = StageHost(
+            assignment: assignment, configuration: configuration, parts: parts, progress: progress)
         let memoryByteCount = try await load(host)
         try await openLink()
         progress.beginServing()
@@ -179,13 +172,11 @@ extension StageHost.Loaded {
     /// How long loading took and where the weights came from, for the log.
     fileprivate func metadata(_ assignment: StageAssignment, _ duration: Duration) -> Logger.Metadata {
         let seconds = Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
-        let cached = summary.cachedPartCount
-        let source =
-            switch (cached, summary.packedPartCount) {
-            case (0, _): "checkpoint"
-            case (_, 0): "cache"
-            default: "cache (\(cached) of \(cached + summary.packedPartCount) parts) and checkpoint"
-            }
+        let sources = [
+            ("memory", summary.keptPartCount), ("cache", summary.cachedPartCount),
+            ("checkpoint", summary.packedPartCount),
+        ].filter { $0.1 > 0 }
+        let source = sources.map { sources.count == 1 ? $0.0 : "\($0.0) (\($0.1) parts)" }.joined(separator: ", ")
         return [
             "layers": "\(assignment.layers)", "in_place_megabytes": "\(summary.inPlaceByteCount / 1_000_000)",
             "from": "\(source)", "megabytes": "\(weightByteCount / 1_000_000)",

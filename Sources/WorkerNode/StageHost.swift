@@ -12,8 +12,8 @@ actor StageHost {
     private let assignment: StageAssignment
     private let configuration: WorkerConfiguration
     private let progress: StageProgress
+    private let parts: LoadedParts
     private var runner: StageRunner?
-    private var cache: PackedModelCache?
 
     struct Loaded: Sendable {
         let hiddenSize: Int
@@ -27,10 +27,11 @@ actor StageHost {
         case result(StepResult)
     }
 
-    init(assignment: StageAssignment, configuration: WorkerConfiguration, progress: StageProgress) {
+    init(assignment: StageAssignment, configuration: WorkerConfiguration, parts: LoadedParts, progress: StageProgress) {
         executor = StageExecutor(name: "stage \(assignment.stage)")
         self.assignment = assignment
         self.configuration = configuration
+        self.parts = parts
         self.progress = progress
     }
 
@@ -48,9 +49,10 @@ actor StageHost {
         }
         let pool = try ComputePool(threadCount: configuration.threadCount, cpus: configuration.processors)
         try pool.bindCaller()
-        let cache = configuration.cache?.model(fingerprint)
-        self.cache = cache
-        let model = try StageModel.load(checkpoint, layers: assignment.layers, pool: pool, cache: cache) { progress in
+        let cache = parts.use(fingerprint) { configuration.cache?.model(fingerprint) }
+        let model = try StageModel.load(
+            checkpoint, layers: assignment.layers, pool: pool, cache: cache, kept: parts
+        ) { progress in
             try Task.checkCancellation()
             report(progress)
         }
@@ -67,9 +69,6 @@ actor StageHost {
             hiddenSize: model.hiddenSize, memoryByteCount: runner.memoryByteCount,
             weightByteCount: model.weightByteCount, summary: model.loading)
     }
-
-    /// Lets go of weights that wait for something: the next stage needs the memory.
-    func end() { cache?.cancel() }
 
     private func openCheckpoint(_ path: String) throws -> Checkpoint {
         do {

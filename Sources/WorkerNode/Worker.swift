@@ -2,6 +2,7 @@ import CoordinatorClient
 import Inference
 import Kernels
 public import Logging
+import Phi
 public import Transport
 import Trust
 import Wire
@@ -17,6 +18,8 @@ public actor Worker {
     private var listener: (any RPCListener)?
     private var control: ControlLink?
     private var stage: ActiveStage?
+    /// Also while there is no stage: the next one may need them.
+    private let parts = LoadedParts()
     private var highestEpoch = Epoch(term: 0, plan: 0)
 
     /// Pauses between attempts to join, doubling from the first to the last.
@@ -54,6 +57,7 @@ public actor Worker {
 
     private func shutDown() async {
         await replaceStage(with: nil)
+        parts.release()
         await listener?.shutdown(grace: .seconds(1))
         listener = nil
     }
@@ -173,7 +177,7 @@ public actor Worker {
         }
         highestEpoch = assignment.epoch
         let stage = ActiveStage(
-            assignment: assignment, configuration: configuration, transport: transport, logger: logger,
+            assignment: assignment, configuration: configuration, parts: parts, transport: transport, logger: logger,
             report: { [weak self] message in await self?.control?.send(message) })
         let old = self.stage
         await replaceStage(with: stage)

@@ -25,6 +25,8 @@ struct TestCluster {
     /// Long: the machine that tests run on may be busy.
     var progressMilliseconds = 30_000
     var transport: any RPCTransport = LocalTransport()
+    /// Where the workers' log goes.
+    var record: LogRecord?
 
     struct Failure: Error, CustomStringConvertible {
         let description: String
@@ -104,7 +106,7 @@ struct TestCluster {
                 advertisedHost: "worker-\(index)", node: NodeID("worker-\(index)"), processID: index,
                 threadCount: threadCount, processors: nil, memoryByteCount: memoryByteCount, bytesPerSecond: 1e9,
                 modelPath: nil),
-            transport: transport, logger: logger)
+            transport: transport, logger: record?.logger(worker: "worker-\(index)") ?? logger)
     }
 
     private func waitUntilReady(_ coordinator: Coordinator) async throws {

@@ -11,7 +11,7 @@ public final class PackedModelCache: Sendable {
     private let lock: DirectoryLock?
     private let state = Mutex(State())
     /// Parts that are computed with where they lie in their files.
-    private let mapped = Mutex<[HugeBuffer]>([])
+    private let mapped = Mutex<[(part: PackedPart, buffer: HugeBuffer)]>([])
     /// Entered while they are moved.
     private let moving = DispatchGroup()
 
@@ -78,7 +78,7 @@ public final class PackedModelCache: Sendable {
             file.touch()
             if inPlace {
                 let buffer = try file.map(pool: pool)
-                mapped.withLock { $0.append(buffer) }
+                mapped.withLock { $0.append((plan.part, buffer)) }
                 return PackedContent(plan, buffer)
             }
             try file.read(into: content.buffer, pool: pool)
@@ -116,7 +116,7 @@ public final class PackedModelCache: Sendable {
     private func moveAll() {
         let began = ContinuousClock.now
         var byteCount = 0
-        while let buffer = mapped.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) {
+        while let buffer = mapped.withLock({ $0.isEmpty ? nil : $0.removeFirst().buffer }) {
             do throws(HostError) {
                 try buffer.moveIntoMemory()
                 byteCount += buffer.byteCount
@@ -141,7 +141,13 @@ public final class PackedModelCache: Sendable {
     public func cancel() {
         mapped.withLock { $0 = [] }
         state.withLock { $0.isFull = true }
-        cache.writer.removeJobs(of: self)
+        cache.writer.removeJobs(of: self, except: [])
+    }
+
+    /// The same for all parts but these; others may be written and moved later.
+    public func cancel(except parts: Set<PackedPart>) {
+        mapped.withLock { $0.removeAll { !parts.contains($0.part) } }
+        cache.writer.removeJobs(of: self, except: parts)
     }
 
     // MARK: On the writer's thread
@@ -157,7 +163,7 @@ public final class PackedModelCache: Sendable {
         }
         guard isFirst else { return }
         cache.report(.unavailable(reason: (error as? HostError)?.message ?? "\(error)"))
-        cache.writer.removeJobs(of: self)
+        cache.writer.removeJobs(of: self, except: [])
     }
 
     /// What a part's file will begin with, apart from the checksums.

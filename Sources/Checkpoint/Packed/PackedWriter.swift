@@ -34,11 +34,12 @@ final class PackedWriter: Sendable {
         if starts { BackgroundThread.start("cache writer") { self.run() } }
     }
 
-    func removeJobs(of model: PackedModelCache) {
+    func removeJobs(of model: PackedModelCache, except parts: Set<PackedPart>) {
+        func isUnwanted(_ job: Job) -> Bool { job.model === model && !parts.contains(job.content.plan.part) }
         // What is released is released outside the lock: it may be the last reference to much memory.
         let removed = state.withLock { state in
-            let removed = state.jobs.filter { $0.model === model }
-            state.jobs.removeAll { $0.model === model }
+            let removed = state.jobs.filter(isUnwanted)
+            state.jobs.removeAll(where: isUnwanted)
             return removed
         }
         withExtendedLifetime(removed) {}
