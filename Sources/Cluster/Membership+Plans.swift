@@ -25,15 +25,20 @@ extension Membership {
     ///   them, the planner chooses.
     mutating func plan(now: Double) {
         plannedMilliseconds = now
-        let free = inOrder.filter { $0.replica == nil && !$0.isOut }
+        // One that is to go is planned with again when nothing goes without it.
+        defer { if !standing.isEmpty { dismissDrained() } }
+        let free = inOrder.filter { $0.replica == nil && !$0.isOut && $0.departure != .draining }
         guard standing.isEmpty else {
             let limit = (configuration.replicaCount ?? Int.max) - standing.count
             for replica in further(free, limit: limit) { begin(replica, now: now) }
             return
         }
         let wanted = hasPlanned ? 1 : configuration.minimumWorkerCount
+        let staying = inOrder.filter { (!$0.isOut || $0.retryMilliseconds <= now) && $0.departure != .draining }
         let willing = inOrder.filter { !$0.isOut || $0.retryMilliseconds <= now }
-        for workers in willing.count > free.count ? [free, willing] : [free] {
+        var latestCount = -1
+        for workers in [free, staying, willing] where workers.count > latestCount {
+            latestCount = workers.count
             guard workers.count >= wanted else {
                 waitingReason = Self.waitingReason(present: workers.count, wanted: wanted) + failures
                 continue
@@ -63,7 +68,7 @@ extension Membership {
     }
 
     /// The plan of all workers when no replica stands.
-    private func first(_ free: [WorkerRecord]) throws(PlacementError) -> [PlannedReplica] {
+    func first(_ free: [WorkerRecord]) throws(PlacementError) -> [PlannedReplica] {
         let limit = configuration.replicaCount ?? Int.max
         if let layerCounts = configuration.layerCounts, layerCounts.count <= free.count || !hasPlanned {
             let one = try planner.pipeline(free.prefix(layerCounts.count).map(\.capacity), layerCounts: layerCounts)
@@ -126,6 +131,7 @@ extension Membership {
         for (index, stage) in placement.stages.enumerated() {
             workers[stage.node]?.leaveStage(now: now)
             workers[stage.node]?.replica = replica.id
+            if workers[stage.node]?.departure == .draining { workers[stage.node]?.departure = .wanted }
             workers[stage.node]?.state = .loading
             guard let stream = workers[stage.node]?.stream else { continue }
             let following = index + 1 < placement.stages.count ? placement.stages[index + 1].node : nil

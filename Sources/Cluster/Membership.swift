@@ -123,6 +123,7 @@ public struct Membership: Sendable {
         let heartbeat = configuration.heartbeatMilliseconds
         directives.append(.send(stream, .welcome(epoch: epoch, heartbeatMilliseconds: heartbeat)))
         plan(now: now)
+        retryDepartures(now: now)
     }
 
     private func refusal(_ hello: WorkerHello, _ stream: ControlStreamID) -> String? {
@@ -158,6 +159,12 @@ public struct Membership: Sendable {
         if let replica { fall(replica, "worker \(node) is lost: \(reason)", now: now) } else { plan(now: now) }
     }
 
+    /// Forgets a worker that has no layers.
+    mutating func forget(_ worker: WorkerRecord) {
+        nodes[worker.stream] = nil
+        workers[worker.hello.node] = nil
+    }
+
     // MARK: What workers report
 
     private mutating func hear(_ message: WorkerMessage, _ stream: ControlStreamID, now: Double) {
@@ -188,6 +195,7 @@ public struct Membership: Sendable {
         case .goodbye(let reason):
             directives.append(.close(stream, reason: "goodbye"))
             lose(stream, "it leaves: \(reason)", now: now)
+        case .askToLeave: askToLeave(node, now: now)
         }
     }
 

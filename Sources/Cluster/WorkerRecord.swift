@@ -25,8 +25,17 @@ struct WorkerRecord: Sendable {
     var detail: String?
     /// Failures that followed each other closely.
     var failureCount = 0
+    /// Whether it is to go.
+    var departure: Departure?
     /// When it may be planned with again although it is out.
     var retryMilliseconds = 0.0
+
+    enum Departure: Hashable, Sendable {
+        /// It asked to go and is still needed.
+        case wanted
+        /// Others take its layers over.
+        case draining
+    }
 
     /// After serving for so long, earlier failures are forgiven.
     private static let forgivingMilliseconds = 60_000.0
@@ -78,6 +87,14 @@ struct WorkerRecord: Sendable {
             node: hello.node, memoryByteCount: hello.memoryByteCount, bytesPerSecond: hello.bytesPerSecond)
     }
 
+    private var departureText: String? {
+        switch departure {
+        case nil: nil
+        case .wanted: "asked to leave, but is needed"
+        case .draining: "is being drained"
+        }
+    }
+
     var address: NodeAddress { NodeAddress(node: hello.node, host: hello.host, port: hello.port) }
 
     /// What people see.
@@ -91,6 +108,7 @@ struct WorkerRecord: Sendable {
             memoryLimitByteCount: hello.memoryByteCount,
             memoryByteCount: memoryByteCount, loadedFraction: loadedFraction, load: load,
             tokensPerSecond: busySeconds > 0 ? rowCount / busySeconds : 0,
-            busyFraction: recent.busyFraction, bubbleFraction: recent.bubbleFraction, detail: detail)
+            busyFraction: recent.busyFraction, bubbleFraction: recent.bubbleFraction,
+            detail: detail ?? departureText)
     }
 }

@@ -9,10 +9,10 @@ import Wire
 /// It connects when first asked and again whenever the connection broke. Questions that change nothing are asked a
 /// second time over a new connection; a request whose stream breaks ends with an `EngineError`.
 public final class RemoteEngine: Engine {
-    private let link: CoordinatorLink
+    let link: CoordinatorLink
     private let logger: Logger
 
-    private static let answerTimeout = Duration.seconds(10)
+    static let answerTimeout = Duration.seconds(10)
     private static let tokenizerTimeout = Duration.seconds(60)
 
     /// - Parameters:
@@ -170,7 +170,7 @@ public final class RemoteEngine: Engine {
     }
 
     /// Asks over the connection that stands; when it proves broken, once more over a new one.
-    private func ask<Answer: Sendable>(
+    func ask<Answer: Sendable>(
         _ question: @Sendable (any RPCConnection) async throws -> Answer
     ) async throws -> Answer {
         do {

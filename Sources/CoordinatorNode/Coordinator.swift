@@ -81,7 +81,9 @@ public actor Coordinator {
         let handlers: [RPCMethod: RPCHandler] = [
             Services.join: { [weak self] stream in try await self?.serveWorker(stream) }
         ]
-        let engine = EngineService.handlers(engine: self)
+        let engine = EngineService.handlers(engine: self).merging(
+            DrainService.handlers { [weak self] node in try await self?.drain(node) }
+        ) { first, _ in first }
         let health = HealthService.handlers(serving: { [weak self] in self?.isServing.withLock { $0 } ?? false })
         let all = handlers.merging(engine) { first, _ in first }.merging(health) { first, _ in first }
             .merging(others) { first, _ in first }
@@ -187,6 +189,16 @@ public actor Coordinator {
             pump()
         }
         await link.close()
+    }
+
+    /// Takes a worker out of service; throws when it is needed or unknown.
+    func drain(_ node: NodeID) throws {
+        do throws(DrainRefusal) {
+            perform(try membership.drain(node, now: now))
+        } catch {
+            throw RPCError(error.code == .unknownWorker ? .notFound : .failedPrecondition, error.message)
+        }
+        pump()
     }
 
     private func dropUnlessJoined(_ id: ControlStreamID) {

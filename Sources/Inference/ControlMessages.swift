@@ -164,6 +164,8 @@ public enum WorkerMessage: Hashable, Sendable {
     case result(StepResult)
     case heartbeat(Heartbeat)
     case goodbye(reason: String)
+    /// The worker would like to end: its layers shall go to others, and `.shutdown` shall come when they have them.
+    case askToLeave
 }
 
 /// Coordinator to worker, on the control stream.
@@ -177,4 +179,6 @@ public enum CoordinatorMessage: Hashable, Sendable {
     case step(Step)
     /// The worker shall forget its assignment and stop.
     case shutdown(reason: String)
+    /// The worker asked to leave, and nothing would go without it now: it is told to end when that changes.
+    case needed(reason: String)
 }

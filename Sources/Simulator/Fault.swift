@@ -11,6 +11,9 @@ struct Fault: Hashable, Sendable, CustomStringConvertible {
         case hang(worker: Int)
         /// It says goodbye and ends; a new one is started at the end.
         case leave(worker: Int)
+        /// It asks to be drained and ends when it may, or with a goodbye at the end of its patience; then a new one is
+        /// started.
+        case drain(worker: Int)
         /// Nothing comes through, in either direction.
         case cut(Endpoint, Endpoint)
         case cutOneWay(from: Endpoint, to: Endpoint)
@@ -46,13 +49,14 @@ struct Fault: Hashable, Sendable, CustomStringConvertible {
         let other = Int.random(in: -1..<workerCount, using: &random)
         let one = Endpoint.worker(worker)
         let two = other < 0 || other == worker ? Endpoint.coordinator : .worker(other)
-        switch Int.random(in: 0..<9, using: &random) {
+        switch Int.random(in: 0..<10, using: &random) {
         case 0, 1, 2: return .kill(worker: worker)
         case 3: return .stop(worker: worker)
         case 4: return .leave(worker: worker)
         case 5: return .cut(one, two)
         case 6: return random.chance(0.5) ? .cutOneWay(from: one, to: two) : .cutOneWay(from: two, to: one)
         case 7: return .hang(worker: worker)
+        case 8: return .drain(worker: worker)
         default: return .slow(one, two, factor: 1 + 50 * random.fraction())
         }
     }

@@ -8,6 +8,10 @@ struct SimulatedWorker {
     var process = 0
     /// So many faults keep it from running.
     var downCount = 0
+    /// It asked to be drained.
+    var isLeaving = false
+    /// So many of the faults that keep it from running are drains.
+    var drainedCount = 0
     /// So many faults keep the process from going on; what happens to it meanwhile waits.
     var stopCount = 0
     var backlog: [WorkerEvent] = []
@@ -56,6 +60,7 @@ struct SimulatedWorker {
     /// The process ends and takes all that it knows with it.
     mutating func end() {
         process += 1
+        isLeaving = false
         stopCount = 0
         backlog = []
         hangCount = 0

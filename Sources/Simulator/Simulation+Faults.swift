@@ -8,6 +8,10 @@ extension Simulation {
         case .leave(let index):
             send(.goodbye(reason: "told to leave"), from: index)
             goDown(index)
+        case .drain(let index):
+            guard workers[index].downCount == 0 else { return }
+            workers[index].isLeaving = true
+            send(.askToLeave, from: index)
         case .stop(let index):
             if workers[index].downCount == 0 { workers[index].stopCount += 1 }
         case .hang(let index):
@@ -23,6 +27,15 @@ extension Simulation {
     mutating func end(_ fault: Fault) throws(Breach) {
         switch fault.kind {
         case .kill(let index), .leave(let index): start(index)
+        case .drain(let index):
+            if workers[index].isLeaving {
+                send(.goodbye(reason: "its patience ends"), from: index)
+                goDown(index)
+                workers[index].drainedCount += 1
+            }
+            guard workers[index].drainedCount > 0 else { return }
+            workers[index].drainedCount -= 1
+            start(index)
         case .stop(let index): try resume(index)
         case .hang(let index):
             let events = workers[index].endHang()

@@ -96,7 +96,13 @@ extension Simulation {
                 .loaded(assignment.epoch, attempt: 1), index,
                 after: byteCount / scenario.loadBytesPerSecond * 1000)
         case .step(let step): try take(SimulatedActivation(step: step, digest: 0), at: index)
-        case .shutdown: break
+        case .shutdown:
+            guard workers[index].isLeaving else {
+                throw Breach("worker \(index) is told to end and never asked for it")
+            }
+            goDown(index)
+            workers[index].drainedCount += 1
+        case .needed: break
         }
     }
 

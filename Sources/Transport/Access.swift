@@ -25,6 +25,7 @@ extension Services {
     /// The roles whose nodes may use a method; every node may use those that are not listed.
     static let callers: [RPCMethod: Set<NodeRole>] = [
         join: [.worker],
+        drain: [.coordinator],
         forward: [.worker],
         describe: [.gateway, .coordinator],
         tokenizer: [.gateway, .coordinator],

@@ -2,6 +2,8 @@
 public enum Services {
     /// Worker to coordinator, bidirectional: `WorkerMessage`s up, `CoordinatorMessage`s down, for as long as it lives.
     public static let join = RPCMethod(service: "phalanx.v1.Cluster", name: "Join")
+    /// Command line to coordinator: takes a worker out of service.
+    public static let drain = RPCMethod(service: "phalanx.v1.Cluster", name: "Drain")
     /// Stage to next stage: a stream of activations (`application/grpc+phalanx`), answered once, when it ends.
     public static let forward = RPCMethod(service: "phalanx.v1.Stage", name: "Forward")
     /// Gateway to coordinator: the served model.

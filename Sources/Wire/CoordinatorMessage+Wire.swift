@@ -34,6 +34,10 @@ extension CoordinatorMessage: WireMessage {
             self = .shutdown(
                 reason: try unsafe WireReader.string(
                     shutdown.reason, "Shutdown.reason", limit: WireLimits.textByteCount))
+        case PHALANX__V1__COORDINATOR_MESSAGE__CONTENT_NEEDED:
+            let needed = try unsafe WireReader.required(message.needed, "CoordinatorMessage.needed").pointee
+            self = .needed(
+                reason: try unsafe WireReader.string(needed.reason, "Needed.reason", limit: WireLimits.textByteCount))
         default:
             throw WireError("CoordinatorMessage", "has no content that is known here")
         }
@@ -68,6 +72,11 @@ extension WireArena {
             unsafe shutdown.pointee.reason = unsafe text(reason)
             unsafe message.pointee.content_case = PHALANX__V1__COORDINATOR_MESSAGE__CONTENT_SHUTDOWN
             unsafe message.pointee.shutdown = unsafe shutdown
+        case .needed(let reason):
+            let needed = unsafe make(phalanx__v1__needed__init)
+            unsafe needed.pointee.reason = unsafe text(reason)
+            unsafe message.pointee.content_case = PHALANX__V1__COORDINATOR_MESSAGE__CONTENT_NEEDED
+            unsafe message.pointee.needed = unsafe needed
         }
         return unsafe message
     }

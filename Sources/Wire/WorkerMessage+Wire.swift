@@ -41,6 +41,7 @@ extension WorkerMessage: WireMessage {
             self = .goodbye(
                 reason: try unsafe WireReader.string(
                     goodbye.reason, "Goodbye.reason", limit: WireLimits.textByteCount))
+        case PHALANX__V1__WORKER_MESSAGE__CONTENT_ASK_TO_LEAVE: self = .askToLeave
         default:
             throw WireError("WorkerMessage", "has no content that is known here")
         }
@@ -83,6 +84,9 @@ extension WireArena {
             unsafe goodbye.pointee.reason = unsafe text(reason)
             unsafe message.pointee.content_case = PHALANX__V1__WORKER_MESSAGE__CONTENT_GOODBYE
             unsafe message.pointee.goodbye = unsafe goodbye
+        case .askToLeave:
+            unsafe message.pointee.content_case = PHALANX__V1__WORKER_MESSAGE__CONTENT_ASK_TO_LEAVE
+            unsafe message.pointee.ask_to_leave = unsafe make(phalanx__v1__ask_to_leave__init)
         }
         return unsafe message
     }

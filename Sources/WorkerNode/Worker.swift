@@ -20,12 +20,17 @@ public actor Worker {
     private var stage: ActiveStage?
     /// Also while there is no stage: the next one may need them.
     private let parts = LoadedParts()
+    /// Joins, again and again; cancelled to end the worker.
+    private var joining: Task<Void, any Error>?
+    private var isLeaving = false
     private var highestEpoch = Epoch(term: 0, plan: 0)
 
     /// Pauses between attempts to join, doubling from the first to the last.
     private static let firstPause = Duration.milliseconds(100)
     private static let longestPause = Duration.seconds(5)
     private static let connectTimeout = Duration.seconds(5)
+    /// For the coordinator to take note of a goodbye.
+    private static let goodbyePatience = Duration.seconds(1)
 
     public init(configuration: WorkerConfiguration, transport: any RPCTransport, logger: Logger) {
         self.configuration = configuration
@@ -44,8 +49,14 @@ public actor Worker {
             host: configuration.bindHost, port: configuration.bindPort, handlers: handlers)
         self.listener = listener
         logger.info("Listening for the previous stage", metadata: ["address": "\(listener.host):\(listener.port)"])
+        let joining = Task { try await joinUntilDismissed(port: listener.port) }
+        self.joining = joining
         do {
-            try await joinUntilDismissed(port: listener.port)
+            try await withTaskCancellationHandler {
+                try await joining.value
+            } onCancel: {
+                joining.cancel()
+            }
         } catch is CancellationError {
             // The way to stop a worker.
         } catch {
@@ -53,6 +64,25 @@ public actor Worker {
             throw error
         }
         await shutDown()
+    }
+
+    /// Asks the coordinator to give this worker's layers to others, and ends once it has; while the cluster cannot do
+    /// without it, after `patience`, with a goodbye. A worker that has not joined ends at once.
+    public func leave(within patience: Duration) {
+        guard !isLeaving else { return }
+        isLeaving = true
+        guard let control else {
+            joining?.cancel()
+            return
+        }
+        logger.notice("Asking to be drained", metadata: ["patience": "\(patience)"])
+        control.send(.askToLeave)
+        Task {
+            try? await Task.sleep(for: patience)
+            self.control?.send(.goodbye(reason: "it was told to end, and was not drained within \(patience)"))
+            try? await Task.sleep(for: Self.goodbyePatience)
+            self.joining?.cancel()
+        }
     }
 
     private func shutDown() async {
@@ -70,12 +100,14 @@ public actor Worker {
             try Task.checkCancellation()
             do {
                 let isDismissed = try await join(port: port) { pause = Self.firstPause }
-                if isDismissed { return }
+                if isDismissed || isLeaving { return }
                 logger.warning("The coordinator went away; joining again")
             } catch let error as WorkerError {
                 throw error
             } catch let error as CancellationError {
                 throw error
+            } catch  where isLeaving {
+                return
             } catch {
                 logger.warning(
                     "Cannot join the coordinator; trying again",
@@ -148,6 +180,8 @@ public actor Worker {
             if case .refused(let reason) = stage.offer(Activation(step: step, rows: [])) {
                 link.send(.failed(epoch: step.epoch, message: reason))
             }
+        case .needed(let reason):
+            logger.notice("The cluster needs this worker, which goes on for now", metadata: ["reason": "\(reason)"])
         case .shutdown(let reason):
             logger.info("The coordinator dismissed this worker", metadata: ["reason": "\(reason)"])
             return true

@@ -25,7 +25,8 @@ struct Phalanx: AsyncParsableCommand {
         version: "phalanx \(ProductVersion.text)",
         subcommands: [
             UpCommand.self, CoordinatorCommand.self, WorkerCommand.self, GatewayCommand.self, GenerateCommand.self,
-            ChatCommand.self, StatusCommand.self, InspectCommand.self, TokenizeCommand.self, BenchCommand.self,
+            ChatCommand.self, StatusCommand.self, DrainCommand.self, InspectCommand.self, TokenizeCommand.self,
+            BenchCommand.self,
             SynthCommand.self, QuantizeCommand.self, PlanCommand.self, SimulateCommand.self, ClusterCommand.self,
         ])
 }

@@ -17,6 +17,9 @@ struct ToyMembership {
     var workers: [NodeID: Worker] = [:]
     /// Replicas that serve, by what the directives said.
     var serving: [ReplicaID: Replica] = [:]
+    /// Workers that were told to end, and that they are needed.
+    var dismissed: [String] = []
+    var needed: Set<String> = []
     var problems: [String] = []
     var now = 0.0
     private var streamCount: UInt64 = 0
@@ -64,6 +67,17 @@ struct ToyMembership {
     mutating func fail(_ name: String) {
         guard let worker = workers[NodeID(name)], let assignment = worker.assignment else { return }
         handle(.message(worker.stream, .failed(epoch: assignment.epoch, message: "broken")))
+    }
+
+    /// As `phalanx drain` asks for it.
+    mutating func drain(_ name: String) throws {
+        for directive in try membership.drain(NodeID(name), now: now) { perform(directive) }
+        if problems.isEmpty { check() }
+    }
+
+    mutating func askToLeave(_ name: String) {
+        guard let worker = workers[NodeID(name)] else { return }
+        handle(.message(worker.stream, .askToLeave))
     }
 
     /// Everybody says that it lives, and one that it cannot reach the next.
@@ -114,6 +128,12 @@ struct ToyMembership {
             }
             workers[node]?.assignment = assignment
             workers[node]?.isReady = false
+        case .send(let stream, .shutdown):
+            guard let node = workers.first(where: { $1.stream == stream })?.key else { return }
+            dismissed.append(node.rawValue)
+            workers[node] = nil
+        case .send(let stream, .needed):
+            if let node = workers.first(where: { $1.stream == stream })?.key { needed.insert(node.rawValue) }
         case .suspend(let id, _):
             if serving.removeValue(forKey: id) == nil { problems.append("\(id) is suspended but does not serve") }
         case .serve(let replica, let stage0):

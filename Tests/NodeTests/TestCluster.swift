@@ -37,6 +37,7 @@ struct TestCluster {
         let coordinator: Coordinator
         private let worker: @Sendable (Int) -> Worker
         private let tasks = Mutex<[Int: Task<Void, any Error>]>([:])
+        private let workers = Mutex<[Int: Worker]>([:])
 
         fileprivate init(_ coordinator: Coordinator, worker: @escaping @Sendable (Int) -> Worker) {
             self.coordinator = coordinator
@@ -45,11 +46,20 @@ struct TestCluster {
 
         func start(_ index: Int) {
             let worker = worker(index)
+            workers.withLock { $0[index] = worker }
             tasks.withLock { $0[index] = Task { try await worker.run() } }
         }
 
         /// Ends a worker without a word to the coordinator.
         func kill(_ index: Int) { tasks.withLock { $0[index] }?.cancel() }
+
+        /// Tells a worker to end as SIGTERM does.
+        func leave(_ index: Int, within patience: Duration) async {
+            await workers.withLock { $0[index] }?.leave(within: patience)
+        }
+
+        /// Returns when a worker has ended by itself.
+        func waitForEnd(of index: Int) async throws { try await tasks.withLock { $0[index] }?.value }
 
         fileprivate func stopAll() async {
             let tasks = tasks.withLock { Array($0.values) }

@@ -118,7 +118,7 @@ struct RandomMessages {
     }
 
     mutating func workerMessage() -> WorkerMessage {
-        switch Int.random(in: 0..<7, using: &random) {
+        switch Int.random(in: 0..<8, using: &random) {
         case 0:
             .hello(
                 WorkerHello(
@@ -137,6 +137,7 @@ struct RandomMessages {
                     computedRowCount: uint64(), busyMicroseconds: uint64(), nextLinkUp: flag(),
                     recent: StageActivity(
                         windowMicroseconds: uint64(), busyMicroseconds: uint64(), bubbleMicroseconds: uint64())))
+        case 6: .askToLeave
         default: .goodbye(reason: text())
         }
     }
@@ -160,11 +161,12 @@ struct RandomMessages {
     }
 
     mutating func coordinatorMessage() -> CoordinatorMessage {
-        switch Int.random(in: 0..<5, using: &random) {
+        switch Int.random(in: 0..<6, using: &random) {
         case 0: .welcome(epoch: epoch(), heartbeatMilliseconds: 1 + number(10000))
         case 1: .refused(message: text(300))
         case 2: .assign(assignment())
         case 3: .step(step())
+        case 4: .needed(reason: text(300))
         default: .shutdown(reason: text(300))
         }
     }

@@ -59,18 +59,10 @@ struct StatusCommand: AsyncParsableCommand {
             return { try await client.status() }
         }
         let engine = RemoteEngine(
-            transport: TCPTransport(security: try security(), logger: logs.logger("phalanx.transport")),
+            transport: TCPTransport(
+                security: try BindOptions.ownSecurity(clusterDir, as: [.gateway, .coordinator]),
+                logger: logs.logger("phalanx.transport")),
             host: coordinator.host, port: coordinator.port, logger: logs.logger("phalanx.status"))
         return { try await engine.status() }
-    }
-
-    /// What a gateway or coordinator of this machine shows; nil in plain text.
-    private func security() throws -> TransportSecurity? {
-        var binding = BindOptions()
-        binding.clusterDir = clusterDir
-        guard let directory = binding.directory else { return nil }
-        return try (directory.credentials(.gateway) ?? directory.credentials(.coordinator)).map {
-            try TransportSecurity($0)
-        }
     }
 }

@@ -7,7 +7,6 @@ import Logging
 import ServiceLifecycle
 import Transport
 import Trust
-import UnixSignals
 import WorkerNode
 
 struct WorkerCommand: AsyncParsableCommand {
@@ -16,7 +15,11 @@ struct WorkerCommand: AsyncParsableCommand {
         abstract: "Joins a coordinator, holds some of the model's layers and computes.",
         discussion: """
             The worker opens the checkpoint at --model, or at the path that the coordinator names, and reads only its own \
-            layers. It joins again by itself when the coordinator went away and comes back. SIGTERM ends it.
+            layers. It joins again by itself when the coordinator went away and comes back.
+
+            SIGTERM asks the coordinator to give the worker's layers to others first (see `phalanx drain --help`), and \
+            then ends it with status 0. While the cluster cannot do without the worker it stays, for at most \
+            --drain-timeout seconds. A second SIGTERM, or SIGINT (Ctrl-C), ends it at once.
 
             With a join token of `phalanx cluster invite` the worker gets a key and a certificate of its own at its first \
             start; from then on it needs no token.
@@ -51,6 +54,9 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "Speed in bytes of weights per second, instead of measuring it.")
     var speed: Double?
 
+    @Option(help: "Seconds that SIGTERM waits for others to take the layers over, 0 to 86400.")
+    var drainTimeout = 25.0
+
     @Flag(help: .hidden)
     var exitWithInput = false
 
@@ -66,6 +72,9 @@ struct WorkerCommand: AsyncParsableCommand {
             throw ValidationError("--bind \(bind) is no address that others can dial: add --advertise HOST.")
         }
         if let speed, !(speed > 0 && speed.isFinite) { throw ValidationError("--speed must be a positive number.") }
+        guard (0...86400).contains(drainTimeout) else {
+            throw ValidationError("--drain-timeout must be from 0 to 86400 seconds.")
+        }
         guard (0...65535).contains(port) else { throw ValidationError("--port must be between 0 and 65535.") }
     }
 
@@ -97,9 +106,12 @@ struct WorkerCommand: AsyncParsableCommand {
                 services: [
                     .init(
                         service: TaskService { try await worker.run() },
-                        successTerminationBehavior: .gracefullyShutdownGroup)
+                        successTerminationBehavior: .gracefullyShutdownGroup),
+                    .init(
+                        service: WorkerSignals(worker: worker, patience: .seconds(drainTimeout)),
+                        successTerminationBehavior: .gracefullyShutdownGroup),
                 ] + (trust.service.map { [.init(service: $0)] } ?? []),
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+                logger: logger))
         try await group.run()
     }
 }

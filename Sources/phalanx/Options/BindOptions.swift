@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Transport
 import Trust
 
 /// How nodes protect what they say, and whether they may be reached from other machines.
@@ -32,6 +33,17 @@ struct BindOptions: ParsableArguments {
     var directory: ClusterDirectory? {
         if clusterDir == "none" { return nil }
         return namedDirectory ?? Self.defaultDirectory.flatMap { $0.exists ? $0 : nil }
+    }
+
+    /// What a node of this machine shows, of the first of these roles that it has; nil in plain text.
+    static func ownSecurity(_ clusterDir: String?, as roles: [NodeRole]) throws -> TransportSecurity? {
+        var binding = BindOptions()
+        binding.clusterDir = clusterDir
+        guard let directory = binding.directory else { return nil }
+        for role in roles {
+            if let credentials = try directory.credentials(role) { return try TransportSecurity(credentials) }
+        }
+        return nil
     }
 
     /// Throws unless `host` is a loopback address, what is said there is protected, or the user said `--insecure`.

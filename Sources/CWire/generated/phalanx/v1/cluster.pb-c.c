@@ -277,6 +277,51 @@ void   phalanx__v1__goodbye__free_unpacked
   assert(message->base.descriptor == &phalanx__v1__goodbye__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   phalanx__v1__ask_to_leave__init
+                     (Phalanx__V1__AskToLeave         *message)
+{
+  static const Phalanx__V1__AskToLeave init_value = PHALANX__V1__ASK_TO_LEAVE__INIT;
+  *message = init_value;
+}
+size_t phalanx__v1__ask_to_leave__get_packed_size
+                     (const Phalanx__V1__AskToLeave *message)
+{
+  assert(message->base.descriptor == &phalanx__v1__ask_to_leave__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t phalanx__v1__ask_to_leave__pack
+                     (const Phalanx__V1__AskToLeave *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &phalanx__v1__ask_to_leave__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t phalanx__v1__ask_to_leave__pack_to_buffer
+                     (const Phalanx__V1__AskToLeave *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &phalanx__v1__ask_to_leave__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Phalanx__V1__AskToLeave *
+       phalanx__v1__ask_to_leave__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Phalanx__V1__AskToLeave *)
+     protobuf_c_message_unpack (&phalanx__v1__ask_to_leave__descriptor,
+                                allocator, len, data);
+}
+void   phalanx__v1__ask_to_leave__free_unpacked
+                     (Phalanx__V1__AskToLeave *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &phalanx__v1__ask_to_leave__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   phalanx__v1__worker_message__init
                      (Phalanx__V1__WorkerMessage         *message)
 {
@@ -547,6 +592,51 @@ void   phalanx__v1__shutdown__free_unpacked
   assert(message->base.descriptor == &phalanx__v1__shutdown__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   phalanx__v1__needed__init
+                     (Phalanx__V1__Needed         *message)
+{
+  static const Phalanx__V1__Needed init_value = PHALANX__V1__NEEDED__INIT;
+  *message = init_value;
+}
+size_t phalanx__v1__needed__get_packed_size
+                     (const Phalanx__V1__Needed *message)
+{
+  assert(message->base.descriptor == &phalanx__v1__needed__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t phalanx__v1__needed__pack
+                     (const Phalanx__V1__Needed *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &phalanx__v1__needed__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t phalanx__v1__needed__pack_to_buffer
+                     (const Phalanx__V1__Needed *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &phalanx__v1__needed__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Phalanx__V1__Needed *
+       phalanx__v1__needed__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Phalanx__V1__Needed *)
+     protobuf_c_message_unpack (&phalanx__v1__needed__descriptor,
+                                allocator, len, data);
+}
+void   phalanx__v1__needed__free_unpacked
+                     (Phalanx__V1__Needed *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &phalanx__v1__needed__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   phalanx__v1__coordinator_message__init
                      (Phalanx__V1__CoordinatorMessage         *message)
 {
@@ -590,6 +680,96 @@ void   phalanx__v1__coordinator_message__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &phalanx__v1__coordinator_message__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   phalanx__v1__drain_request__init
+                     (Phalanx__V1__DrainRequest         *message)
+{
+  static const Phalanx__V1__DrainRequest init_value = PHALANX__V1__DRAIN_REQUEST__INIT;
+  *message = init_value;
+}
+size_t phalanx__v1__drain_request__get_packed_size
+                     (const Phalanx__V1__DrainRequest *message)
+{
+  assert(message->base.descriptor == &phalanx__v1__drain_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t phalanx__v1__drain_request__pack
+                     (const Phalanx__V1__DrainRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &phalanx__v1__drain_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t phalanx__v1__drain_request__pack_to_buffer
+                     (const Phalanx__V1__DrainRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &phalanx__v1__drain_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Phalanx__V1__DrainRequest *
+       phalanx__v1__drain_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Phalanx__V1__DrainRequest *)
+     protobuf_c_message_unpack (&phalanx__v1__drain_request__descriptor,
+                                allocator, len, data);
+}
+void   phalanx__v1__drain_request__free_unpacked
+                     (Phalanx__V1__DrainRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &phalanx__v1__drain_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   phalanx__v1__drain_reply__init
+                     (Phalanx__V1__DrainReply         *message)
+{
+  static const Phalanx__V1__DrainReply init_value = PHALANX__V1__DRAIN_REPLY__INIT;
+  *message = init_value;
+}
+size_t phalanx__v1__drain_reply__get_packed_size
+                     (const Phalanx__V1__DrainReply *message)
+{
+  assert(message->base.descriptor == &phalanx__v1__drain_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t phalanx__v1__drain_reply__pack
+                     (const Phalanx__V1__DrainReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &phalanx__v1__drain_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t phalanx__v1__drain_reply__pack_to_buffer
+                     (const Phalanx__V1__DrainReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &phalanx__v1__drain_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Phalanx__V1__DrainReply *
+       phalanx__v1__drain_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Phalanx__V1__DrainReply *)
+     protobuf_c_message_unpack (&phalanx__v1__drain_reply__descriptor,
+                                allocator, len, data);
+}
+void   phalanx__v1__drain_reply__free_unpacked
+                     (Phalanx__V1__DrainReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &phalanx__v1__drain_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 static const ProtobufCFieldDescriptor phalanx__v1__worker_hello__field_descriptors[11] =
@@ -1093,7 +1273,25 @@ const ProtobufCMessageDescriptor phalanx__v1__goodbye__descriptor =
   (ProtobufCMessageInit) phalanx__v1__goodbye__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__worker_message__field_descriptors[7] =
+#define phalanx__v1__ask_to_leave__field_descriptors NULL
+#define phalanx__v1__ask_to_leave__field_indices_by_name NULL
+#define phalanx__v1__ask_to_leave__number_ranges NULL
+const ProtobufCMessageDescriptor phalanx__v1__ask_to_leave__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "phalanx.v1.AskToLeave",
+  "AskToLeave",
+  "Phalanx__V1__AskToLeave",
+  "phalanx.v1",
+  sizeof(Phalanx__V1__AskToLeave),
+  0,
+  phalanx__v1__ask_to_leave__field_descriptors,
+  phalanx__v1__ask_to_leave__field_indices_by_name,
+  0,  phalanx__v1__ask_to_leave__number_ranges,
+  (ProtobufCMessageInit) phalanx__v1__ask_to_leave__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor phalanx__v1__worker_message__field_descriptors[8] =
 {
   {
     "hello",
@@ -1179,8 +1377,21 @@ static const ProtobufCFieldDescriptor phalanx__v1__worker_message__field_descrip
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "ask_to_leave",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Phalanx__V1__WorkerMessage, content_case),
+    offsetof(Phalanx__V1__WorkerMessage, ask_to_leave),
+    &phalanx__v1__ask_to_leave__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__worker_message__field_indices_by_name[] = {
+  7,   /* field[7] = ask_to_leave */
   3,   /* field[3] = failed */
   6,   /* field[6] = goodbye */
   5,   /* field[5] = heartbeat */
@@ -1192,7 +1403,7 @@ static const unsigned phalanx__v1__worker_message__field_indices_by_name[] = {
 static const ProtobufCIntRange phalanx__v1__worker_message__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__worker_message__descriptor =
 {
@@ -1202,7 +1413,7 @@ const ProtobufCMessageDescriptor phalanx__v1__worker_message__descriptor =
   "Phalanx__V1__WorkerMessage",
   "phalanx.v1",
   sizeof(Phalanx__V1__WorkerMessage),
-  7,
+  8,
   phalanx__v1__worker_message__field_descriptors,
   phalanx__v1__worker_message__field_indices_by_name,
   1,  phalanx__v1__worker_message__number_ranges,
@@ -1568,7 +1779,45 @@ const ProtobufCMessageDescriptor phalanx__v1__shutdown__descriptor =
   (ProtobufCMessageInit) phalanx__v1__shutdown__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__coordinator_message__field_descriptors[5] =
+static const ProtobufCFieldDescriptor phalanx__v1__needed__field_descriptors[1] =
+{
+  {
+    "reason",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__Needed, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned phalanx__v1__needed__field_indices_by_name[] = {
+  0,   /* field[0] = reason */
+};
+static const ProtobufCIntRange phalanx__v1__needed__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor phalanx__v1__needed__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "phalanx.v1.Needed",
+  "Needed",
+  "Phalanx__V1__Needed",
+  "phalanx.v1",
+  sizeof(Phalanx__V1__Needed),
+  1,
+  phalanx__v1__needed__field_descriptors,
+  phalanx__v1__needed__field_indices_by_name,
+  1,  phalanx__v1__needed__number_ranges,
+  (ProtobufCMessageInit) phalanx__v1__needed__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor phalanx__v1__coordinator_message__field_descriptors[6] =
 {
   {
     "welcome",
@@ -1630,9 +1879,22 @@ static const ProtobufCFieldDescriptor phalanx__v1__coordinator_message__field_de
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "needed",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Phalanx__V1__CoordinatorMessage, content_case),
+    offsetof(Phalanx__V1__CoordinatorMessage, needed),
+    &phalanx__v1__needed__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__coordinator_message__field_indices_by_name[] = {
   2,   /* field[2] = assign */
+  5,   /* field[5] = needed */
   1,   /* field[1] = refused */
   4,   /* field[4] = shutdown */
   3,   /* field[3] = step */
@@ -1641,7 +1903,7 @@ static const unsigned phalanx__v1__coordinator_message__field_indices_by_name[] 
 static const ProtobufCIntRange phalanx__v1__coordinator_message__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__coordinator_message__descriptor =
 {
@@ -1651,11 +1913,67 @@ const ProtobufCMessageDescriptor phalanx__v1__coordinator_message__descriptor =
   "Phalanx__V1__CoordinatorMessage",
   "phalanx.v1",
   sizeof(Phalanx__V1__CoordinatorMessage),
-  5,
+  6,
   phalanx__v1__coordinator_message__field_descriptors,
   phalanx__v1__coordinator_message__field_indices_by_name,
   1,  phalanx__v1__coordinator_message__number_ranges,
   (ProtobufCMessageInit) phalanx__v1__coordinator_message__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor phalanx__v1__drain_request__field_descriptors[1] =
+{
+  {
+    "node",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__DrainRequest, node),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned phalanx__v1__drain_request__field_indices_by_name[] = {
+  0,   /* field[0] = node */
+};
+static const ProtobufCIntRange phalanx__v1__drain_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor phalanx__v1__drain_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "phalanx.v1.DrainRequest",
+  "DrainRequest",
+  "Phalanx__V1__DrainRequest",
+  "phalanx.v1",
+  sizeof(Phalanx__V1__DrainRequest),
+  1,
+  phalanx__v1__drain_request__field_descriptors,
+  phalanx__v1__drain_request__field_indices_by_name,
+  1,  phalanx__v1__drain_request__number_ranges,
+  (ProtobufCMessageInit) phalanx__v1__drain_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define phalanx__v1__drain_reply__field_descriptors NULL
+#define phalanx__v1__drain_reply__field_indices_by_name NULL
+#define phalanx__v1__drain_reply__number_ranges NULL
+const ProtobufCMessageDescriptor phalanx__v1__drain_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "phalanx.v1.DrainReply",
+  "DrainReply",
+  "Phalanx__V1__DrainReply",
+  "phalanx.v1",
+  sizeof(Phalanx__V1__DrainReply),
+  0,
+  phalanx__v1__drain_reply__field_descriptors,
+  phalanx__v1__drain_reply__field_indices_by_name,
+  0,  phalanx__v1__drain_reply__number_ranges,
+  (ProtobufCMessageInit) phalanx__v1__drain_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue phalanx__v1__kvtype__enum_values_by_number[4] =
@@ -1690,11 +2008,13 @@ const ProtobufCEnumDescriptor phalanx__v1__kvtype__descriptor =
   phalanx__v1__kvtype__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor phalanx__v1__cluster__method_descriptors[1] =
+static const ProtobufCMethodDescriptor phalanx__v1__cluster__method_descriptors[2] =
 {
   { "Join", &phalanx__v1__worker_message__descriptor, &phalanx__v1__coordinator_message__descriptor },
+  { "Drain", &phalanx__v1__drain_request__descriptor, &phalanx__v1__drain_reply__descriptor },
 };
 const unsigned phalanx__v1__cluster__method_indices_by_name[] = {
+  1,        /* Drain */
   0         /* Join */
 };
 const ProtobufCServiceDescriptor phalanx__v1__cluster__descriptor =
@@ -1704,7 +2024,7 @@ const ProtobufCServiceDescriptor phalanx__v1__cluster__descriptor =
   "Cluster",
   "Phalanx__V1__Cluster",
   "phalanx.v1",
-  1,
+  2,
   phalanx__v1__cluster__method_descriptors,
   phalanx__v1__cluster__method_indices_by_name
 };
@@ -1715,6 +2035,14 @@ void phalanx__v1__cluster__join(ProtobufCService *service,
 {
   assert(service->descriptor == &phalanx__v1__cluster__descriptor);
   service->invoke(service, 0, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void phalanx__v1__cluster__drain(ProtobufCService *service,
+                                 const Phalanx__V1__DrainRequest *input,
+                                 Phalanx__V1__DrainReply_Closure closure,
+                                 void *closure_data)
+{
+  assert(service->descriptor == &phalanx__v1__cluster__descriptor);
+  service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void phalanx__v1__cluster__init (Phalanx__V1__Cluster_Service *service,
                                  Phalanx__V1__Cluster_ServiceDestroy destroy)

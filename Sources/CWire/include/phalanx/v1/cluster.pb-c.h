@@ -23,13 +23,17 @@ typedef struct Phalanx__V1__Ready Phalanx__V1__Ready;
 typedef struct Phalanx__V1__Failed Phalanx__V1__Failed;
 typedef struct Phalanx__V1__Heartbeat Phalanx__V1__Heartbeat;
 typedef struct Phalanx__V1__Goodbye Phalanx__V1__Goodbye;
+typedef struct Phalanx__V1__AskToLeave Phalanx__V1__AskToLeave;
 typedef struct Phalanx__V1__WorkerMessage Phalanx__V1__WorkerMessage;
 typedef struct Phalanx__V1__Welcome Phalanx__V1__Welcome;
 typedef struct Phalanx__V1__Refused Phalanx__V1__Refused;
 typedef struct Phalanx__V1__NodeAddress Phalanx__V1__NodeAddress;
 typedef struct Phalanx__V1__StageAssignment Phalanx__V1__StageAssignment;
 typedef struct Phalanx__V1__Shutdown Phalanx__V1__Shutdown;
+typedef struct Phalanx__V1__Needed Phalanx__V1__Needed;
 typedef struct Phalanx__V1__CoordinatorMessage Phalanx__V1__CoordinatorMessage;
+typedef struct Phalanx__V1__DrainRequest Phalanx__V1__DrainRequest;
+typedef struct Phalanx__V1__DrainReply Phalanx__V1__DrainReply;
 
 
 /* --- enums --- */
@@ -141,6 +145,18 @@ struct  Phalanx__V1__Goodbye
     , (char *)protobuf_c_empty_string }
 
 
+/*
+ * The worker would like to be drained.
+ */
+struct  Phalanx__V1__AskToLeave
+{
+  ProtobufCMessage base;
+};
+#define PHALANX__V1__ASK_TO_LEAVE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__ask_to_leave__descriptor) \
+     }
+
+
 typedef enum {
   PHALANX__V1__WORKER_MESSAGE__CONTENT__NOT_SET = 0,
   PHALANX__V1__WORKER_MESSAGE__CONTENT_HELLO = 1,
@@ -149,7 +165,8 @@ typedef enum {
   PHALANX__V1__WORKER_MESSAGE__CONTENT_FAILED = 4,
   PHALANX__V1__WORKER_MESSAGE__CONTENT_RESULT = 5,
   PHALANX__V1__WORKER_MESSAGE__CONTENT_HEARTBEAT = 6,
-  PHALANX__V1__WORKER_MESSAGE__CONTENT_GOODBYE = 7
+  PHALANX__V1__WORKER_MESSAGE__CONTENT_GOODBYE = 7,
+  PHALANX__V1__WORKER_MESSAGE__CONTENT_ASK_TO_LEAVE = 8
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PHALANX__V1__WORKER_MESSAGE__CONTENT__CASE)
 } Phalanx__V1__WorkerMessage__ContentCase;
 
@@ -165,6 +182,7 @@ struct  Phalanx__V1__WorkerMessage
     Phalanx__V1__StepResult *result;
     Phalanx__V1__Heartbeat *heartbeat;
     Phalanx__V1__Goodbye *goodbye;
+    Phalanx__V1__AskToLeave *ask_to_leave;
   };
 };
 #define PHALANX__V1__WORKER_MESSAGE__INIT \
@@ -238,13 +256,27 @@ struct  Phalanx__V1__Shutdown
     , (char *)protobuf_c_empty_string }
 
 
+/*
+ * An answer to AskToLeave: not now.
+ */
+struct  Phalanx__V1__Needed
+{
+  ProtobufCMessage base;
+  char *reason;
+};
+#define PHALANX__V1__NEEDED__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__needed__descriptor) \
+    , (char *)protobuf_c_empty_string }
+
+
 typedef enum {
   PHALANX__V1__COORDINATOR_MESSAGE__CONTENT__NOT_SET = 0,
   PHALANX__V1__COORDINATOR_MESSAGE__CONTENT_WELCOME = 1,
   PHALANX__V1__COORDINATOR_MESSAGE__CONTENT_REFUSED = 2,
   PHALANX__V1__COORDINATOR_MESSAGE__CONTENT_ASSIGN = 3,
   PHALANX__V1__COORDINATOR_MESSAGE__CONTENT_STEP = 4,
-  PHALANX__V1__COORDINATOR_MESSAGE__CONTENT_SHUTDOWN = 5
+  PHALANX__V1__COORDINATOR_MESSAGE__CONTENT_SHUTDOWN = 5,
+  PHALANX__V1__COORDINATOR_MESSAGE__CONTENT_NEEDED = 6
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PHALANX__V1__COORDINATOR_MESSAGE__CONTENT__CASE)
 } Phalanx__V1__CoordinatorMessage__ContentCase;
 
@@ -258,11 +290,34 @@ struct  Phalanx__V1__CoordinatorMessage
     Phalanx__V1__StageAssignment *assign;
     Phalanx__V1__Step *step;
     Phalanx__V1__Shutdown *shutdown;
+    Phalanx__V1__Needed *needed;
   };
 };
 #define PHALANX__V1__COORDINATOR_MESSAGE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__coordinator_message__descriptor) \
     , PHALANX__V1__COORDINATOR_MESSAGE__CONTENT__NOT_SET, {0} }
+
+
+struct  Phalanx__V1__DrainRequest
+{
+  ProtobufCMessage base;
+  /*
+   * The worker's name.
+   */
+  char *node;
+};
+#define PHALANX__V1__DRAIN_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__drain_request__descriptor) \
+    , (char *)protobuf_c_empty_string }
+
+
+struct  Phalanx__V1__DrainReply
+{
+  ProtobufCMessage base;
+};
+#define PHALANX__V1__DRAIN_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__drain_reply__descriptor) \
+     }
 
 
 /* Phalanx__V1__WorkerHello methods */
@@ -379,6 +434,25 @@ Phalanx__V1__Goodbye *
 void   phalanx__v1__goodbye__free_unpacked
                      (Phalanx__V1__Goodbye *message,
                       ProtobufCAllocator *allocator);
+/* Phalanx__V1__AskToLeave methods */
+void   phalanx__v1__ask_to_leave__init
+                     (Phalanx__V1__AskToLeave         *message);
+size_t phalanx__v1__ask_to_leave__get_packed_size
+                     (const Phalanx__V1__AskToLeave   *message);
+size_t phalanx__v1__ask_to_leave__pack
+                     (const Phalanx__V1__AskToLeave   *message,
+                      uint8_t             *out);
+size_t phalanx__v1__ask_to_leave__pack_to_buffer
+                     (const Phalanx__V1__AskToLeave   *message,
+                      ProtobufCBuffer     *buffer);
+Phalanx__V1__AskToLeave *
+       phalanx__v1__ask_to_leave__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   phalanx__v1__ask_to_leave__free_unpacked
+                     (Phalanx__V1__AskToLeave *message,
+                      ProtobufCAllocator *allocator);
 /* Phalanx__V1__WorkerMessage methods */
 void   phalanx__v1__worker_message__init
                      (Phalanx__V1__WorkerMessage         *message);
@@ -493,6 +567,25 @@ Phalanx__V1__Shutdown *
 void   phalanx__v1__shutdown__free_unpacked
                      (Phalanx__V1__Shutdown *message,
                       ProtobufCAllocator *allocator);
+/* Phalanx__V1__Needed methods */
+void   phalanx__v1__needed__init
+                     (Phalanx__V1__Needed         *message);
+size_t phalanx__v1__needed__get_packed_size
+                     (const Phalanx__V1__Needed   *message);
+size_t phalanx__v1__needed__pack
+                     (const Phalanx__V1__Needed   *message,
+                      uint8_t             *out);
+size_t phalanx__v1__needed__pack_to_buffer
+                     (const Phalanx__V1__Needed   *message,
+                      ProtobufCBuffer     *buffer);
+Phalanx__V1__Needed *
+       phalanx__v1__needed__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   phalanx__v1__needed__free_unpacked
+                     (Phalanx__V1__Needed *message,
+                      ProtobufCAllocator *allocator);
 /* Phalanx__V1__CoordinatorMessage methods */
 void   phalanx__v1__coordinator_message__init
                      (Phalanx__V1__CoordinatorMessage         *message);
@@ -511,6 +604,44 @@ Phalanx__V1__CoordinatorMessage *
                       const uint8_t       *data);
 void   phalanx__v1__coordinator_message__free_unpacked
                      (Phalanx__V1__CoordinatorMessage *message,
+                      ProtobufCAllocator *allocator);
+/* Phalanx__V1__DrainRequest methods */
+void   phalanx__v1__drain_request__init
+                     (Phalanx__V1__DrainRequest         *message);
+size_t phalanx__v1__drain_request__get_packed_size
+                     (const Phalanx__V1__DrainRequest   *message);
+size_t phalanx__v1__drain_request__pack
+                     (const Phalanx__V1__DrainRequest   *message,
+                      uint8_t             *out);
+size_t phalanx__v1__drain_request__pack_to_buffer
+                     (const Phalanx__V1__DrainRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Phalanx__V1__DrainRequest *
+       phalanx__v1__drain_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   phalanx__v1__drain_request__free_unpacked
+                     (Phalanx__V1__DrainRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Phalanx__V1__DrainReply methods */
+void   phalanx__v1__drain_reply__init
+                     (Phalanx__V1__DrainReply         *message);
+size_t phalanx__v1__drain_reply__get_packed_size
+                     (const Phalanx__V1__DrainReply   *message);
+size_t phalanx__v1__drain_reply__pack
+                     (const Phalanx__V1__DrainReply   *message,
+                      uint8_t             *out);
+size_t phalanx__v1__drain_reply__pack_to_buffer
+                     (const Phalanx__V1__DrainReply   *message,
+                      ProtobufCBuffer     *buffer);
+Phalanx__V1__DrainReply *
+       phalanx__v1__drain_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   phalanx__v1__drain_reply__free_unpacked
+                     (Phalanx__V1__DrainReply *message,
                       ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
@@ -532,6 +663,9 @@ typedef void (*Phalanx__V1__Heartbeat_Closure)
 typedef void (*Phalanx__V1__Goodbye_Closure)
                  (const Phalanx__V1__Goodbye *message,
                   void *closure_data);
+typedef void (*Phalanx__V1__AskToLeave_Closure)
+                 (const Phalanx__V1__AskToLeave *message,
+                  void *closure_data);
 typedef void (*Phalanx__V1__WorkerMessage_Closure)
                  (const Phalanx__V1__WorkerMessage *message,
                   void *closure_data);
@@ -550,8 +684,17 @@ typedef void (*Phalanx__V1__StageAssignment_Closure)
 typedef void (*Phalanx__V1__Shutdown_Closure)
                  (const Phalanx__V1__Shutdown *message,
                   void *closure_data);
+typedef void (*Phalanx__V1__Needed_Closure)
+                 (const Phalanx__V1__Needed *message,
+                  void *closure_data);
 typedef void (*Phalanx__V1__CoordinatorMessage_Closure)
                  (const Phalanx__V1__CoordinatorMessage *message,
+                  void *closure_data);
+typedef void (*Phalanx__V1__DrainRequest_Closure)
+                 (const Phalanx__V1__DrainRequest *message,
+                  void *closure_data);
+typedef void (*Phalanx__V1__DrainReply_Closure)
+                 (const Phalanx__V1__DrainReply *message,
                   void *closure_data);
 
 /* --- services --- */
@@ -564,6 +707,10 @@ struct Phalanx__V1__Cluster_Service
                const Phalanx__V1__WorkerMessage *input,
                Phalanx__V1__CoordinatorMessage_Closure closure,
                void *closure_data);
+  void (*drain)(Phalanx__V1__Cluster_Service *service,
+                const Phalanx__V1__DrainRequest *input,
+                Phalanx__V1__DrainReply_Closure closure,
+                void *closure_data);
 };
 typedef void (*Phalanx__V1__Cluster_ServiceDestroy)(Phalanx__V1__Cluster_Service *);
 void phalanx__v1__cluster__init (Phalanx__V1__Cluster_Service *service,
@@ -572,11 +719,16 @@ void phalanx__v1__cluster__init (Phalanx__V1__Cluster_Service *service,
     { &phalanx__v1__cluster__descriptor, protobuf_c_service_invoke_internal, NULL }
 #define PHALANX__V1__CLUSTER__INIT(function_prefix__) \
     { PHALANX__V1__CLUSTER__BASE_INIT,\
-      function_prefix__ ## join  }
+      function_prefix__ ## join,\
+      function_prefix__ ## drain  }
 void phalanx__v1__cluster__join(ProtobufCService *service,
                                 const Phalanx__V1__WorkerMessage *input,
                                 Phalanx__V1__CoordinatorMessage_Closure closure,
                                 void *closure_data);
+void phalanx__v1__cluster__drain(ProtobufCService *service,
+                                 const Phalanx__V1__DrainRequest *input,
+                                 Phalanx__V1__DrainReply_Closure closure,
+                                 void *closure_data);
 
 /* --- descriptors --- */
 
@@ -587,13 +739,17 @@ extern const ProtobufCMessageDescriptor phalanx__v1__ready__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__failed__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__heartbeat__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__goodbye__descriptor;
+extern const ProtobufCMessageDescriptor phalanx__v1__ask_to_leave__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__worker_message__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__welcome__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__refused__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__node_address__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__stage_assignment__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__shutdown__descriptor;
+extern const ProtobufCMessageDescriptor phalanx__v1__needed__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__coordinator_message__descriptor;
+extern const ProtobufCMessageDescriptor phalanx__v1__drain_request__descriptor;
+extern const ProtobufCMessageDescriptor phalanx__v1__drain_reply__descriptor;
 extern const ProtobufCServiceDescriptor phalanx__v1__cluster__descriptor;
 
 PROTOBUF_C__END_DECLS
