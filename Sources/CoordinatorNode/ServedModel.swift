@@ -46,7 +46,7 @@ struct ServedModel: Sendable {
             tokenizerHash: hash.hexadecimal(), createdSeconds: Int(Date().timeIntervalSince1970),
             card: checkpoint.modelCard, architecture: model.architecture.rawValue,
             quantization: checkpoint.typeSummary, weightByteCount: checkpoint.weightByteCount,
-            license: checkpoint.license)
+            license: checkpoint.license, hiddenSize: model.hiddenSize)
     }
 
     /// The union of what the configuration and the tokenizer name.

@@ -42,6 +42,8 @@ public enum GenerationEvent: Hashable, Sendable {
     case prefilled(tokenCount: Int, of: Int)
     /// The scores of prompt tokens from position 1 on, complete, before the first token.
     case promptLogprobs([ScoredToken])
+    /// The mean of the prompt's last hidden states after the final norm: as many numbers as the model's rows have.
+    case embedding([Float])
     /// The next token of a choice. An end or stop token is reported too, before `.finished`.
     case token(choice: Int, ScoredToken)
     /// A choice is complete.

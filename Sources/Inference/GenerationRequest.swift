@@ -31,13 +31,15 @@ public struct GenerationRequest: Hashable, Sendable {
     public var cacheSalt: String?
     /// What every answer must keep to; it then ends where the grammar allows it.
     public var grammar: GrammarConstraint?
+    /// Whether the mean of the prompt's last hidden states is wanted, and nothing else: `maxTokens` is 0 then.
+    public var wantsEmbedding: Bool
 
     public init(
         id: RequestID, prompt: [Int32], generated: [Int32] = [], choiceCount: Int = 1, maxTokens: Int? = nil,
         sampling: SamplingParameters = SamplingParameters(), seed: UInt64? = nil, ignoreEndOfSequence: Bool = false,
         stopTokens: [Int32] = [], logprobCount: Int? = nil, promptLogprobCount: Int? = nil,
         timeoutMilliseconds: Int? = nil, client: String = "", priority: Int = 0, cacheSalt: String? = nil,
-        grammar: GrammarConstraint? = nil
+        grammar: GrammarConstraint? = nil, wantsEmbedding: Bool = false
     ) {
         self.id = id
         self.prompt = prompt
@@ -55,5 +57,6 @@ public struct GenerationRequest: Hashable, Sendable {
         self.priority = priority
         self.cacheSalt = cacheSalt
         self.grammar = grammar
+        self.wantsEmbedding = wantsEmbedding
     }
 }

@@ -29,12 +29,15 @@ public struct ModelDescription: Hashable, Sendable, Codable {
     public var weightByteCount: Int
     /// The licence that the checkpoint names, such as "mit".
     public var license: String?
+    /// Numbers of a row of hidden state, and so of an embedding; 0 when unknown.
+    public var hiddenSize: Int
 
     public init(
         id: String, name: String, fingerprint: String, systemFingerprint: String, contextLength: Int,
         vocabularySize: Int, layerCount: Int, parameterCount: Int, endOfSequenceTokens: [Int32],
         tokenizerHash: String, createdSeconds: Int, card: String?, architecture: String = "",
-        quantization: String = "", weightByteCount: Int = 0, license: String? = nil
+        quantization: String = "", weightByteCount: Int = 0, license: String? = nil,
+        hiddenSize: Int = 0
     ) {
         self.id = id
         self.name = name
@@ -52,5 +55,6 @@ public struct ModelDescription: Hashable, Sendable, Codable {
         self.quantization = quantization
         self.weightByteCount = weightByteCount
         self.license = license
+        self.hiddenSize = hiddenSize
     }
 }

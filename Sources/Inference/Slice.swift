@@ -14,6 +14,8 @@ public struct SliceOutputs: OptionSet, Sendable, Hashable {
     public static let sample = SliceOutputs(rawValue: 1)
     /// Score the prompt's token that follows each row (the prompt is known from the admission).
     public static let promptLogprobs = SliceOutputs(rawValue: 2)
+    /// Take the rows into the mean of the prompt's last hidden states, which is told with the prompt's last row.
+    public static let embedding = SliceOutputs(rawValue: 4)
 }
 
 /// The physical pages of some consecutive logical pages of a sequence.

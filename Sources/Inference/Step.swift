@@ -72,14 +72,19 @@ public struct SliceResult: Hashable, Sendable {
     public let firstPromptPosition: Int
     /// Scored prompt tokens, one per row whose successor belongs to the prompt.
     public let promptTokens: [ScoredToken]
+    /// The mean of the prompt's last hidden states after the final norm, as many numbers as a row has; nil unless the slice
+    /// asks for it and ends the prompt.
+    public let embedding: [Float]?
 
     public init(
-        sequence: SequenceID, sampled: ScoredToken?, firstPromptPosition: Int, promptTokens: [ScoredToken]
+        sequence: SequenceID, sampled: ScoredToken?, firstPromptPosition: Int, promptTokens: [ScoredToken],
+        embedding: [Float]? = nil
     ) {
         self.sequence = sequence
         self.sampled = sampled
         self.firstPromptPosition = firstPromptPosition
         self.promptTokens = promptTokens
+        self.embedding = embedding
     }
 }
 

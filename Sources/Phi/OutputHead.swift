@@ -38,6 +38,13 @@ final class OutputHead {
     /// Rows that one call takes.
     var rowCapacity: Int { capacity }
 
+    /// Norms one row of hidden state; the result stands until the next call of any kind.
+    func norm(_ row: Int, of hidden: LayerRows) -> LayerRows {
+        let result = normed.rows(0..<1)
+        LayerKernels.rmsNorm(hidden.rows(row..<row + 1), weight: norm, epsilon: epsilon, into: result)
+        return result
+    }
+
     /// Computes the logits of some rows of hidden state; at most `rowCapacity`.
     func compute(_ rows: ArraySlice<Int>, of hidden: LayerRows) {
         precondition(rows.count <= capacity, "rows of one product")

@@ -198,10 +198,11 @@ public final class StageRunner {
         var results: [SliceResult] = []
         for (index, (slice, part)) in zip(step.slices, batch.parts).enumerated() where !slice.outputs.isEmpty {
             let scored = slice.outputs.contains(.promptLogprobs) ? try scorePrompt(slice, part, head: head) : []
+            let embedding = slice.outputs.contains(.embedding) ? try pool(slice, part, head: head) : nil
             results.append(
                 SliceResult(
                     sequence: slice.sequence, sampled: sampled[index], firstPromptPosition: slice.firstPosition + 1,
-                    promptTokens: scored))
+                    promptTokens: scored, embedding: embedding))
         }
         return results
     }
@@ -229,6 +230,12 @@ public final class StageRunner {
             }
         }
         return sampled
+    }
+
+    private func pool(_ slice: Slice, _ part: ForwardBatch.Part, head: OutputHead) throws -> [Float]? {
+        try sequences.pool(slice, columnCount: model.shape.hiddenSize) { pool in
+            for row in part.firstRow..<part.firstRow + part.rowCount { pool.add(head.norm(row, of: forward.hidden)) }
+        }
     }
 
     private func scorePrompt(

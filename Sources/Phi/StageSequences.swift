@@ -7,6 +7,8 @@ struct StageSequences {
         let pageTable: PageTable
         var admission: SequenceAdmission?
         var sampler: Sampler?
+        /// The prompt's rows so far, of a sequence whose mean is wanted.
+        var pool: MeanPool?
     }
 
     /// Sequences that a stage takes at once; beyond it the coordinator has lost count.
@@ -50,6 +52,34 @@ struct StageSequences {
         entries[sequence]?.sampler = nil
         defer { entries[sequence]?.sampler = sampler }
         return try body(&sampler, admission)
+    }
+
+    /// Has a slice's rows added to its sequence's mean.
+    ///
+    /// - Returns: The mean once the prompt's last row is in it, nil before.
+    mutating func pool(
+        _ slice: Slice, columnCount: Int, _ add: (inout MeanPool) -> Void
+    ) throws -> [Float]? {
+        let sequence = slice.sequence
+        guard let promptCount = entries[sequence]?.admission?.prompt.count else {
+            throw PhiError(code: .step, message: "\(sequence) is to be pooled, but was never admitted")
+        }
+        let known = slice.firstPosition == 0 ? MeanPool(columnCount: columnCount) : entries[sequence]?.pool
+        guard var pool = known, pool.rowCount == slice.firstPosition,
+            slice.firstPosition + slice.rowCount <= promptCount
+        else {
+            throw PhiError(
+                code: .step,
+                message:
+                    "\(sequence): \(slice.rowCount) rows from position \(slice.firstPosition) on are to be pooled, but "
+                    + "\(known?.rowCount ?? 0) came before and the prompt has \(promptCount)")
+        }
+        // Taken out while in use, so that it is changed in place.
+        entries[sequence]?.pool = nil
+        add(&pool)
+        guard pool.rowCount < promptCount else { return pool.mean }
+        entries[sequence]?.pool = pool
+        return nil
     }
 
     private mutating func admit(_ admission: SequenceAdmission, withSampler: Bool) throws {

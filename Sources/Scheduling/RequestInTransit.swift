@@ -25,7 +25,7 @@ struct RequestNumbering: Sendable {
         let ticket = RequestTicket(nextTicket)
         nextTicket += 1
         let seed = request.seed ?? generator.next()
-        let wantsScores = request.promptLogprobCount != nil
+        let wantsScores = request.promptLogprobCount != nil || request.wantsEmbedding
         let ids = (0..<request.choiceCount).map { SequenceID(nextSequence + UInt64($0)) }
         nextSequence += UInt64(request.choiceCount)
         let timeout = request.timeoutMilliseconds ?? configuration.defaultTimeoutMilliseconds

@@ -46,7 +46,18 @@ extension SchedulerConfiguration {
             try require(salt.utf8.count, RequestLimits.cacheSaltByteCount, "cache_salt", "number of bytes")
         }
         try validate(request.sampling)
+        if request.wantsEmbedding { try validateEmbedding(request) }
         try validateLength(request)
+    }
+
+    /// An embedding is of a prompt, and all that its request brings.
+    private func validateEmbedding(_ request: GenerationRequest) throws(EngineError) {
+        guard request.maxTokens == 0, request.generated.isEmpty, request.choiceCount == 1 else {
+            throw .invalid("an embedding has no answer: max_tokens is 0, n is 1", "max_tokens")
+        }
+        guard request.promptLogprobCount == nil else {
+            throw .invalid("an embedding does not go with scores of the prompt", "prompt_logprobs")
+        }
     }
 
     private func validate(_ sampling: SamplingParameters) throws(EngineError) {

@@ -104,7 +104,7 @@ extension Scheduler {
 
     /// The cached beginning of a sequence, without its last token, which is always computed.
     ///
-    /// Scores need every row of the prompt, so a sequence that is to bring them finds nothing.
+    /// Scores and embeddings need every row of the prompt, so a sequence that is to bring them finds nothing.
     func prefix(
         of sequence: SequenceState, _ request: RequestState, goalCount: Int, regime: RopeRegime
     ) -> PrefixCache.Match {

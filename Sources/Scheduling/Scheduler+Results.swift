@@ -66,6 +66,11 @@ extension Scheduler {
             if let mask = slice.mask, let token = answer.sampled?.token, !mask.allows(token) {
                 return "\(slice.sequence) has token \(token), which its grammar forbids"
             }
+            let endsPrompt = slice.firstPosition + slice.rowCount == slice.prefillGoal
+            guard (slice.outputs.contains(.embedding) && endsPrompt) == (answer.embedding != nil) else {
+                return
+                    "\(slice.sequence) has \(answer.embedding == nil ? "no embedding" : "an embedding before its time")"
+            }
             if let problem = scoreMismatch(slice, answer) { return problem }
         }
         return nil
@@ -102,11 +107,15 @@ extension Scheduler {
             requests[ticket]?.promptScores += answer.promptTokens
             completeScoresIfAll(ticket)
         }
+        if let embedding = answer?.embedding {
+            requests[ticket]?.scoresAreComplete = true
+            events.append(.event(ticket, .embedding(embedding)))
+        }
         if let sampled = answer?.sampled {
             commit(sampled, sequence.id, now: now)
             return
         }
-        // Nothing more was wanted than the scores.
+        // Nothing more was wanted than the scores, or the embedding.
         guard let request = requests[ticket], request.scoresAreComplete, sequence.scoresAreSent,
             let reason = endReason(sequence, request), endPosition >= request.request.prompt.count
         else { return }
@@ -115,7 +124,7 @@ extension Scheduler {
 
     /// Reports the prompt's scores once they are all there.
     mutating func completeScoresIfAll(_ ticket: RequestTicket) {
-        guard var request = requests[ticket], !request.scoresAreComplete,
+        guard var request = requests[ticket], !request.scoresAreComplete, !request.request.wantsEmbedding,
             request.promptScores.count == request.request.prompt.count - 1
         else { return }
         request.scoresAreComplete = true

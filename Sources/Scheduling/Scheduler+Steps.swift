@@ -124,7 +124,11 @@ extension Scheduler {
         let tableChange = announcePages(&sequence)
         var outputs: SliceOutputs = []
         if !sequence.scoresAreSent {
-            if firstPosition < prompt.count - 1 { outputs.insert(.promptLogprobs) }
+            if request.request.wantsEmbedding {
+                outputs.insert(.embedding)
+            } else if firstPosition < prompt.count - 1 {
+                outputs.insert(.promptLogprobs)
+            }
             if endPosition == prompt.count { sequence.scoresAreSent = true }
         }
         if endPosition == totalCount && endReason(sequence, request) == nil {

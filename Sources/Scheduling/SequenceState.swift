@@ -34,7 +34,7 @@ struct SequenceState: Sendable {
     var regime = RopeRegime.short
     /// A sample is on its way; the next row is not known before.
     var awaitsSample = false
-    /// All rows that score the prompt are sent (or nobody asked for scores).
+    /// All rows that score the prompt, or make its embedding, are sent (or nobody asked for either).
     var scoresAreSent: Bool
     /// Rises whenever the sequence is put back; tells the answers to what was sent before.
     var incarnation = 0
@@ -83,6 +83,7 @@ struct RequestState: Sendable {
     var cachedTokenCount: Int?
     /// Scores of prompt tokens from position 1 on, as far as they came.
     var promptScores: [ScoredToken] = []
+    /// Nothing is wanted of the prompt any more, neither scores nor its embedding.
     var scoresAreComplete: Bool
 
     /// The most tokens of an answer.

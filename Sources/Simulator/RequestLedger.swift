@@ -84,7 +84,7 @@ struct RequestLedger {
             outstandingCount -= request.outstandingCount
             statistics.failureCount += 1
             return request.number
-        case .event(_, .queued), .event(_, .prefilled), .event(_, .promptLogprobs): break
+        case .event(_, .queued), .event(_, .prefilled), .event(_, .promptLogprobs), .event(_, .embedding): break
         case .event(_, .token(let choice, let token)):
             try take(token.token, choice, of: &request, now: now)
         case .event(_, .finished(let choice, let reason)):

@@ -38,6 +38,12 @@ public enum EngineReply: Hashable, Sendable, WireMessage {
                 scores.tokens, scores.n_tokens, limit: WireLimits.scoredTokenCount, "PromptLogprobs.tokens"
             ) { token throws(WireError) in try unsafe ScoredToken(wire: token) }
             self = unsafe scores.is_last != 0 ? .event(.promptLogprobs(tokens)) : .promptLogprobs(tokens)
+        case PHALANX__V1__ENGINE_REPLY__CONTENT_EMBEDDING:
+            let embedding = try unsafe WireReader.required(message.embedding, "EngineReply.embedding").pointee
+            self = .event(
+                .embedding(
+                    try unsafe WireReader.array(
+                        embedding.values, embedding.n_values, limit: WireLimits.hiddenSize, "Embedding.values")))
         case PHALANX__V1__ENGINE_REPLY__CONTENT_TOKEN:
             let token = try unsafe WireReader.required(message.token, "EngineReply.token").pointee
             self = .event(
@@ -90,6 +96,12 @@ extension WireArena {
             unsafe message.pointee.content_case = PHALANX__V1__ENGINE_REPLY__CONTENT_PREFILLED
             unsafe message.pointee.prefilled = unsafe prefilled
         case .promptLogprobs(let tokens): unsafe set(tokens, isLast: true, in: message)
+        case .embedding(let values):
+            let embedding = unsafe make(phalanx__v1__embedding__init)
+            unsafe embedding.pointee.values = unsafe array(values)
+            unsafe embedding.pointee.n_values = values.count
+            unsafe message.pointee.content_case = PHALANX__V1__ENGINE_REPLY__CONTENT_EMBEDDING
+            unsafe message.pointee.embedding = unsafe embedding
         case .token(let choice, let scored):
             let token = unsafe make(phalanx__v1__choice_token__init)
             unsafe token.pointee.choice = UInt32(clamping: choice)

@@ -71,6 +71,7 @@ extension WireArena {
             unsafe grammar.pointee.begins_text = constraint.beginsText ? 1 : 0
             unsafe message.pointee.grammar = unsafe grammar
         }
+        unsafe message.pointee.wants_embedding = request.wantsEmbedding ? 1 : 0
         return unsafe message
     }
 }
@@ -111,6 +112,6 @@ extension GenerationRequest {
             priority: unsafe Int(message.priority),
             cacheSalt: try unsafe WireReader.text(
                 message.cache_salt, "\(field).cache_salt", limit: WireLimits.nameByteCount),
-            grammar: grammar)
+            grammar: grammar, wantsEmbedding: unsafe message.wants_embedding != 0)
     }
 }

@@ -165,6 +165,7 @@ extension WireArena {
         unsafe message.pointee.quantization = unsafe string(model.quantization)
         unsafe message.pointee.weight_byte_count = UInt64(clamping: model.weightByteCount)
         unsafe message.pointee.license = unsafe optionalText(model.license)
+        unsafe message.pointee.hidden_size = UInt32(clamping: model.hiddenSize)
         return unsafe message
     }
 

@@ -41,6 +41,7 @@ extension WireArena {
             ? PHALANX__V1__ROPE_REGIME__ROPE_REGIME_LONG : PHALANX__V1__ROPE_REGIME__ROPE_REGIME_SHORT
         unsafe message.pointee.samples = slice.outputs.contains(.sample) ? 1 : 0
         unsafe message.pointee.scores_prompt = slice.outputs.contains(.promptLogprobs) ? 1 : 0
+        unsafe message.pointee.pools = slice.outputs.contains(.embedding) ? 1 : 0
         unsafe message.pointee.pages = unsafe messages(slice.pages) { unsafe pageAssignment($0) }
         unsafe message.pointee.n_pages = slice.pages.count
         unsafe message.pointee.mask = unsafe array(slice.mask?.words ?? [])
@@ -72,6 +73,8 @@ extension WireArena {
         unsafe message.pointee.first_prompt_position = UInt32(clamping: result.firstPromptPosition)
         unsafe message.pointee.prompt_tokens = unsafe messages(result.promptTokens) { unsafe scoredToken($0) }
         unsafe message.pointee.n_prompt_tokens = result.promptTokens.count
+        unsafe message.pointee.embedding = unsafe array(result.embedding ?? [])
+        unsafe message.pointee.n_embedding = result.embedding?.count ?? 0
         return unsafe message
     }
 }
@@ -130,6 +133,7 @@ extension Slice {
         var outputs: SliceOutputs = []
         if unsafe message.samples != 0 { outputs.insert(.sample) }
         if unsafe message.scores_prompt != 0 { outputs.insert(.promptLogprobs) }
+        if unsafe message.pools != 0 { outputs.insert(.embedding) }
         let mask = try unsafe WireReader.array(
             message.mask, message.n_mask, limit: WireLimits.maskWordCount, "Slice.mask")
         self.init(
@@ -171,6 +175,8 @@ extension SliceResult {
         let message = unsafe pointer.pointee
         var sampled: ScoredToken?
         if let token = unsafe message.sampled { sampled = try unsafe ScoredToken(wire: token) }
+        let embedding = try unsafe WireReader.array(
+            message.embedding, message.n_embedding, limit: WireLimits.hiddenSize, "SliceResult.embedding")
         self.init(
             sequence: SequenceID(unsafe message.sequence), sampled: sampled,
             firstPromptPosition: try WireReader.count(
@@ -178,6 +184,7 @@ extension SliceResult {
             promptTokens: try unsafe WireReader.messages(
                 message.prompt_tokens, message.n_prompt_tokens, limit: WireLimits.scoredTokenCount,
                 "SliceResult.prompt_tokens"
-            ) { token throws(WireError) in try unsafe ScoredToken(wire: token) })
+            ) { token throws(WireError) in try unsafe ScoredToken(wire: token) },
+            embedding: embedding.isEmpty ? nil : embedding)
     }
 }

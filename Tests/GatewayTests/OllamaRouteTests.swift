@@ -122,7 +122,7 @@ struct OllamaRouteTests {
             #expect(tags["models"].elements.map(\.["name"]) == ["toy:latest"])
             #expect(try await client.get("/api/ps").json()["models"][0]["context_length"] == 4096)
             let details = try await client.post("/api/show", #"{"model": "toy:latest"}"#).json()
-            #expect(details["capabilities"] == ["completion"])
+            #expect(details["capabilities"] == ["completion", "embedding"])
             #expect(details["model_info"]["general.parameter_count"] == 1000)
             #expect(try await client.get("/api/version").json()["version"].text?.isEmpty == false)
             let root = try await client.get("/")

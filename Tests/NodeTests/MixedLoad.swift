@@ -98,7 +98,7 @@ extension Engine {
         let stream = try await generate(entry.request)
         for try await event in stream.events {
             switch event {
-            case .queued, .prefilled: break
+            case .queued, .prefilled, .embedding: break
             case .promptLogprobs(let scores): outcome.promptBits = scores.flatMap(bits)
             case .token(let choice, let score):
                 outcome.choices[choice, default: MixedLoad.Choice()].ids.append(score.token)

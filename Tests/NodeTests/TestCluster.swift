@@ -134,6 +134,7 @@ struct Answer: Hashable, Sendable {
     var ids: [Int32] = []
     var scores: [ScoredToken] = []
     var promptScores: [ScoredToken] = []
+    var embedding: [Float]?
     var reason: FinishReason?
     var usage: Usage?
 
@@ -158,6 +159,7 @@ extension Engine {
             switch event {
             case .queued, .prefilled: break
             case .promptLogprobs(let scores): answer.promptScores = scores
+            case .embedding(let embedding): answer.embedding = embedding
             case .token(_, let score):
                 answer.ids.append(score.token)
                 answer.scores.append(score)

@@ -42,6 +42,43 @@ struct ExactnessTests {
         }
     }
 
+    @Test(arguments: [(0, KVType.f16), (2, .q8x0)])
+    func `splits, threads, chunks and company change no bit of an embedding`(model: Int, kvType: KVType) throws {
+        let model = Self.models[model]
+        let prompts = [model.tokens(130), model.tokens(1, salt: 1), model.tokens(77, salt: 2)]
+        var expected: [[UInt32]]?
+        for shape in Self.shapes {
+            var shape = shape
+            shape.kvType = kvType
+            let pipeline = try model.pipeline(shape)
+            let alone = try prompts.map { try pipeline.embeddings([$0])[0].map(\.bitPattern) }
+            #expect(Set(alone).count == prompts.count)
+            if let expected { #expect(alone == expected, "\(shape)") } else { expected = alone }
+            #expect(try pipeline.embeddings(prompts).map { $0.map(\.bitPattern) } == expected, "\(shape)")
+        }
+    }
+
+    @Test func `rows that were not pooled from the first on are refused`() throws {
+        let pipeline = try Self.models[0].pipeline(PipelineShape())
+        func step(_ number: UInt64, position: Int, promptCount: Int, isAdmitted: Bool) -> Step {
+            let id = SequenceID(99)
+            let admission = SequenceAdmission(
+                sequence: id, prompt: Array(repeating: 5, count: promptCount), generated: [],
+                sampling: SamplingParameters(), seed: 0, choice: 0, logprobCount: nil, promptLogprobCount: nil)
+            return Step(
+                epoch: Epoch(term: 1, plan: 1), number: number, admissions: isAdmitted ? [admission] : [],
+                slices: [
+                    Slice(
+                        sequence: id, firstPosition: position, tokens: [5, 5], regime: .short, outputs: .embedding,
+                        pages: [PageAssignment(firstLogicalPage: 0, pages: [PageID(0)])])
+                ], retired: [])
+        }
+        #expect(throws: PhiError.self) { try pipeline.run(step(0, position: 2, promptCount: 9, isAdmitted: true)) }
+        #expect(throws: PhiError.self) { try pipeline.run(step(1, position: 0, promptCount: 1, isAdmitted: true)) }
+        #expect(try pipeline.run(step(2, position: 0, promptCount: 9, isAdmitted: true)).slices[0].embedding == nil)
+        #expect(throws: PhiError.self) { try pipeline.run(step(3, position: 4, promptCount: 9, isAdmitted: false)) }
+    }
+
     @Test func `sequences that share steps get the answers that they get alone`() throws {
         for model in Self.models {
             let prompts = [model.tokens(40, salt: 1), model.tokens(9, salt: 2), model.tokens(55, salt: 3)]

@@ -27,6 +27,7 @@ struct StageRunnerTests {
             ("beyond the context", [slice(tokens: [1], pages: [0], firstLogical: .max)]),
             ("never admitted", [slice(3, tokens: [1], pages: [0], outputs: .sample)]),
             ("never admitted", [slice(3, tokens: [1], pages: [0], outputs: .promptLogprobs)]),
+            ("never admitted", [slice(3, tokens: [1], pages: [0], outputs: .embedding)]),
         ]
         for (words, slices) in cases {
             let error = #expect(throws: PhiError.self) { try runner.run(step(slices), rows: []) }

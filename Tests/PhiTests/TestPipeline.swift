@@ -123,6 +123,33 @@ final class TestPipeline {
         return answers
     }
 
+    /// The means of the last hidden states of several prompts that share every step.
+    func embeddings(_ prompts: [[Int32]]) throws -> [[Float]] {
+        var sequences = prompts.map { _ in newSequence() }
+        var admissions = zip(sequences, prompts).map { sequence, prompt in
+            SequenceAdmission(
+                sequence: sequence.id, prompt: prompt, generated: [], sampling: SamplingParameters(), seed: 0,
+                choice: 0,
+                logprobCount: nil, promptLogprobCount: nil)
+        }
+        var found: [SequenceID: [Float]] = [:]
+        let chunk = shape.chunk ?? shape.maxRowCount / prompts.count
+        for start in stride(from: 0, to: prompts.map(\.count).max() ?? 0, by: chunk) {
+            let slices = prompts.indices.filter { start < prompts[$0].count }.map { index in
+                let rows = start..<min(start + chunk, prompts[index].count)
+                return slice(&sequences[index], tokens: prompts[index], rows: rows, outputs: .embedding)
+            }
+            let result = try run(
+                Step(
+                    epoch: Epoch(term: 1, plan: 1), number: nextStep, admissions: admissions, slices: slices,
+                    retired: []))
+            for slice in result.slices { if let embedding = slice.embedding { found[slice.sequence] = embedding } }
+            admissions = []
+        }
+        retire(sequences)
+        return sequences.compactMap { found[$0.id] }
+    }
+
     private func prefill(
         _ tokens: [[Int32]], _ sequences: inout [Sequence], _ answers: inout [Answer],
         admissions: [SequenceAdmission], outputs: SliceOutputs

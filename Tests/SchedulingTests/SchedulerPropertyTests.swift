@@ -23,6 +23,12 @@ import Testing
         let promptCount =
             Int.random(in: 0..<4, using: &random) == 0
             ? Int.random(in: 1...8, using: &random) : Int.random(in: 1..<contextLength, using: &random)
+        if Int.random(in: 0..<6, using: &random) == 0 {
+            return GenerationRequest(
+                id: RequestID("r\(number)"), prompt: prompt(count: promptCount, &random), maxTokens: 0,
+                seed: UInt64.random(in: 0...1000, using: &random), client: "a",
+                priority: Int.random(in: -1...1, using: &random), wantsEmbedding: true)
+        }
         let room = contextLength - promptCount
         let maxTokens: Int? = Bool.random(using: &random) ? nil : Int.random(in: 0...min(room, 120), using: &random)
         let isResumed = Int.random(in: 0..<4, using: &random) == 0

@@ -8,6 +8,7 @@ struct ToyOutcome {
     var tokens: [Int: [ScoredToken]] = [:]
     var finished: [Int: FinishReason] = [:]
     var scores: [ScoredToken]?
+    var embedding: [Float]?
     var usage: GenerationUsage?
     var error: EngineError?
     /// Events that break the promised order.
@@ -27,6 +28,9 @@ struct ToyOutcome {
         case .event(_, .promptLogprobs(let scores)):
             if self.scores != nil { problems.append("scores came twice") }
             self.scores = scores
+        case .event(_, .embedding(let embedding)):
+            if self.embedding != nil { problems.append("an embedding came twice") }
+            self.embedding = embedding
         case .event(_, .completed(let usage)): self.usage = usage
         case .event(_, .queued), .event(_, .prefilled): break
         }
@@ -53,6 +57,12 @@ struct ToyOutcome {
                 #expect(tokens == expected.tokens, "seed \(seed)", sourceLocation: sourceLocation)
                 #expect(finished[choice] == expected.reason, "seed \(seed)", sourceLocation: sourceLocation)
             }
+        }
+        if request.wantsEmbedding {
+            let expected = request.prompt.map { Float($0) }
+            #expect(
+                embedding == expected || embedding == nil && finished.values.contains(.cancelled), "seed \(seed)",
+                sourceLocation: sourceLocation)
         }
         if let scores {
             let expected = ToyModel.scores(request, regime: configuration.regime(length:))

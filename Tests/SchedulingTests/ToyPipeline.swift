@@ -13,6 +13,8 @@ struct ToyPipeline {
     private var tables: [SequenceID: [Int: PageID]] = [:]
     private var samplers: [SequenceID: SequenceAdmission] = [:]
     private var generated: [SequenceID: [Int32]] = [:]
+    /// Rows of prompts so far that an embedding is made of: all of them, so that none is missed.
+    private var pools: [SequenceID: [Float]] = [:]
     /// Sequences whose pages were given to others: they must begin again before they go on.
     private var outdated: Set<SequenceID> = []
     private var expectedNumber: UInt64 = 0
@@ -40,6 +42,7 @@ struct ToyPipeline {
             samplers[admission.sequence] = admission
             generated[admission.sequence] = admission.generated
             tables[admission.sequence] = [:]
+            pools[admission.sequence] = nil
             outdated.remove(admission.sequence)
             let slice = step.slices.first { $0.sequence == admission.sequence }
             if slice?.pages.first?.firstLogicalPage != 0 {
@@ -123,9 +126,19 @@ struct ToyPipeline {
             generated[slice.sequence]?.append(token.token)
             sampled = token
         }
+        var embedding: [Float]?
+        if slice.outputs.contains(.embedding) {
+            let pool = pools.removeValue(forKey: slice.sequence) ?? []
+            if pool.count != slice.firstPosition { problems.append("rows of \(slice.sequence) are not pooled") }
+            embedding = pool + slice.tokens.map { Float($0) }
+            if slice.firstPosition + slice.rowCount < sampler.prompt.count {
+                pools[slice.sequence] = embedding
+                embedding = nil
+            }
+        }
         return SliceResult(
             sequence: slice.sequence, sampled: sampled, firstPromptPosition: slice.firstPosition + 1,
-            promptTokens: scores)
+            promptTokens: scores, embedding: embedding)
     }
 
     private func visibleEntries(_ sequence: SequenceID, end: Int) -> [ToyModel.Entry] {

@@ -113,7 +113,8 @@ struct RandomMessages {
             slices: list(4) { random in
                 SliceResult(
                     sequence: SequenceID(random.uint64()), sampled: random.optional { $0.scored() },
-                    firstPromptPosition: random.number(Int(UInt32.max)), promptTokens: random.list(6) { $0.scored() })
+                    firstPromptPosition: random.number(Int(UInt32.max)), promptTokens: random.list(6) { $0.scored() },
+                    embedding: random.optional { random in [random.float()] + random.list(9) { $0.float() } })
             })
     }
 
@@ -178,7 +179,7 @@ struct RandomMessages {
             vocabularySize: 1 + number(1 << 30), layerCount: 1 + number(200), parameterCount: number(1 << 50),
             endOfSequenceTokens: tokens(5), tokenizerHash: text(), createdSeconds: number(1 << 40),
             card: optional { $0.text(3000) }, architecture: text(), quantization: text(),
-            weightByteCount: number(1 << 50), license: optional { $0.text(300) })
+            weightByteCount: number(1 << 50), license: optional { $0.text(300) }, hiddenSize: number(1 << 20))
     }
 
     mutating func status() -> ClusterStatus {
@@ -220,12 +221,13 @@ struct RandomMessages {
                 cacheSalt: optional { $0.text() },
                 grammar: optional { random in
                     GrammarConstraint(gbnf: random.text(70_000), beginsText: random.flag())
-                }))
+                }, wantsEmbedding: flag()))
     }
 
     mutating func reply() -> EngineReply {
-        switch Int.random(in: 0..<9, using: &random) {
+        switch Int.random(in: 0..<10, using: &random) {
         case 0: .accepted
+        case 9: .event(.embedding(list(9) { $0.float() }))
         case 1: .event(.queued(ahead: number(1 << 40)))
         case 2: .event(.prefilled(tokenCount: number(1 << 30), of: number(1 << 30)))
         case 3: .event(.promptLogprobs(list(9) { $0.scored() }))

@@ -53,6 +53,8 @@ struct AnswerAssembly: Sendable {
         case .queued, .prefilled: break
         case .promptLogprobs(let scores):
             echo(promptIndex, scores: scores, into: &progress)
+        case .embedding(let embedding):
+            progress.add(ChoiceDelta(embedding: embedding), choice: try index(of: 0, promptIndex: promptIndex))
         case .token(let choice, let scored):
             echo(promptIndex, scores: [], into: &progress)
             let index = try index(of: choice, promptIndex: promptIndex)

@@ -20,6 +20,8 @@ struct AnswerJob: Sendable {
     let timeoutMilliseconds: Int?
     /// The grammar of the answers, in GBNF.
     var grammar: String?
+    /// Whether the prompts' embeddings are wanted instead of answers.
+    var wantsEmbedding = false
     /// Whom the engine serves, for fairness.
     let client: String
 
@@ -42,7 +44,8 @@ struct AnswerJob: Sendable {
             client: client,
             priority: shared.priority,
             cacheSalt: shared.cacheSalt,
-            grammar: grammar.map { GrammarConstraint(gbnf: $0, beginsText: !continuesText) })
+            grammar: grammar.map { GrammarConstraint(gbnf: $0, beginsText: !continuesText) },
+            wantsEmbedding: wantsEmbedding)
     }
 
     /// Checks that all tokens are the model's.

@@ -13,6 +13,7 @@ enum ModelShape {
         object.append("architecture", .string(model.architecture))
         object.append("quantization", .string(model.quantization))
         object.append("license", model.license.map { .string($0) } ?? .null)
+        object.append("embeddings", .string(EmbeddingShape.description(model)))
         object.append("card", model.card.map { .string($0) } ?? .null)
         return .object(object)
     }

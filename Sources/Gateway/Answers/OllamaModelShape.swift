@@ -29,7 +29,7 @@ enum OllamaModelShape {
             "license": .string(model.license ?? ""),
             "details": details(of: model),
             "model_info": .object(facts(model)),
-            "capabilities": ["completion"],
+            "capabilities": ["completion", "embedding"],
             "modified_at": .string(time(of: model)),
         ]
     }
@@ -61,6 +61,7 @@ enum OllamaModelShape {
         ]
         facts.append("\(model.architecture).context_length", JSONValue(model.contextLength))
         facts.append("\(model.architecture).block_count", JSONValue(model.layerCount))
+        facts.append("\(model.architecture).embedding_length", JSONValue(model.hiddenSize))
         return facts
     }
 

@@ -93,7 +93,7 @@ struct OllamaShape: AnswerShape {
         return .object(object)
     }
 
-    private static func nanoseconds(_ milliseconds: Double) -> JSONValue {
+    static func nanoseconds(_ milliseconds: Double) -> JSONValue {
         .integer(Int64(exactly: (milliseconds * 1e6).rounded()) ?? 0)
     }
 }

@@ -66,7 +66,7 @@ struct Answering: Sendable {
     }
 
     /// Who shares the cluster with others: the user whom a request names, or else the machine that it comes from.
-    private func client(_ shared: SharedParameters) -> String {
+    func client(_ shared: SharedParameters) -> String {
         if let user = shared.labels.safetyIdentifier ?? shared.labels.user {
             // Short, and without the character that ends strings in C.
             return "user "
@@ -94,21 +94,31 @@ struct Answering: Sendable {
 
     /// Sends a job to the engine and answers in the shape of an API.
     func answer(_ job: AnswerJob, shape: any AnswerShape) async throws -> Response {
-        let run = try await AnswerRun(
-            engine: engine, job: job, connection: await ConnectionWatch.connection(of: channel),
-            concurrentPromptCount: max(configuration.concurrentPromptCount, 1))
+        let run = try await run(job)
         return job.shared.isStreamed
             ? streamed(run, job: job, shape: shape) : try await whole(run, job: job, shape: shape)
     }
 
+    func run(_ job: AnswerJob) async throws -> AnswerRun {
+        try await AnswerRun(
+            engine: engine, job: job, connection: await ConnectionWatch.connection(of: channel),
+            concurrentPromptCount: max(configuration.concurrentPromptCount, 1))
+    }
+
     private func whole(_ run: AnswerRun, job: AnswerJob, shape: any AnswerShape) async throws -> Response {
+        let (choices, usage) = try await collect(run, job: job)
+        return GatewayResponder.json(try await shape.whole(choices, usage: usage))
+    }
+
+    /// Waits for all that is to come.
+    func collect(_ run: AnswerRun, job: AnswerJob) async throws -> (choices: [ChoiceDelta], usage: AnswerUsage) {
         var choices = Array(repeating: ChoiceDelta(), count: job.choiceCount)
         let usage = try await run.forEach { item in
             guard case .delta(let choice, let delta) = item else { return }
             choices[choice].append(delta)
         }
         log(job, usage)
-        return GatewayResponder.json(try await shape.whole(choices, usage: usage))
+        return (choices, usage)
     }
 
     private func streamed(_ run: AnswerRun, job: AnswerJob, shape: any AnswerShape) -> Response {

@@ -17,13 +17,14 @@ enum Route: CaseIterable, Hashable, Sendable {
     case models, model, completions, chatCompletions, tokenize, detokenize, tokenizerInfo
     case createResponse, response, deleteResponse
     case messages, countMessageTokens
+    case embeddings, ollamaEmbed, ollamaEmbedOne
     case ollamaChat, ollamaGenerate, ollamaTags, ollamaShow, ollamaRunning, ollamaVersion
     case health, healthAlias, readiness, status, openAPI
 
     var method: HTTPRequest.Method {
         switch self {
         case .completions, .chatCompletions, .tokenize, .detokenize, .createResponse, .messages, .countMessageTokens,
-            .ollamaChat, .ollamaGenerate, .ollamaShow:
+            .ollamaChat, .ollamaGenerate, .ollamaShow, .embeddings, .ollamaEmbed, .ollamaEmbedOne:
             .post
         case .deleteResponse: .delete
         case .root, .models, .model, .tokenizerInfo, .response, .ollamaTags, .ollamaRunning, .ollamaVersion, .health,
@@ -48,6 +49,9 @@ enum Route: CaseIterable, Hashable, Sendable {
         case .response, .deleteResponse: "/v1/responses/{id}"
         case .messages: "/v1/messages"
         case .countMessageTokens: "/v1/messages/count_tokens"
+        case .embeddings: "/v1/embeddings"
+        case .ollamaEmbed: "/api/embed"
+        case .ollamaEmbedOne: "/api/embeddings"
         case .ollamaChat: "/api/chat"
         case .ollamaGenerate: "/api/generate"
         case .ollamaTags: "/api/tags"

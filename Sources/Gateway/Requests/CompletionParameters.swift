@@ -26,7 +26,7 @@ struct CompletionParameters: Hashable, Sendable {
     init(_ body: JSONValue, configuration: GatewayConfiguration) throws {
         let fields = try RequestFields(body)
         shared = try SharedParameters(fields, configuration: configuration)
-        prompts = try Self.prompts(fields, limit: configuration.maxPromptCount)
+        prompts = try Self.prompts(fields, "prompt", limit: configuration.maxPromptCount)
         guard prompts.count * shared.choiceCount <= configuration.maxPromptCount else {
             throw APIError.invalid(
                 "n", "Prompts times 'n' may be at most \(configuration.maxPromptCount) in one request.")
@@ -37,26 +37,27 @@ struct CompletionParameters: Hashable, Sendable {
         addsSpecialTokens = try fields.bool("add_special_tokens") ?? true
     }
 
-    private static func prompts(_ fields: RequestFields, limit: Int) throws -> [Prompt] {
-        guard let value = fields["prompt"] else {
-            throw APIError.invalid("prompt", "'prompt' is missing: give a string, token ids, or an array of either.")
+    /// One or several prompts of a parameter, as text or as token ids.
+    static func prompts(_ fields: RequestFields, _ name: String, limit: Int) throws -> [Prompt] {
+        guard let value = fields[name] else {
+            throw APIError.invalid(name, "'\(name)' is missing: give a string, token ids, or an array of either.")
         }
         if case .string(let text) = value { return [.text(text)] }
         guard case .array(let values) = value else {
-            throw fields.wrongType("prompt", value, "a string, token ids, or an array of either")
+            throw fields.wrongType(name, value, "a string, token ids, or an array of either")
         }
-        guard let first = values.first else { throw APIError.invalid("prompt", "'prompt' must not be empty.") }
-        if first.number != nil { return [.tokens(try SharedParameters.tokens("prompt", values))] }
+        guard let first = values.first else { throw APIError.invalid(name, "'\(name)' must not be empty.") }
+        if first.number != nil { return [.tokens(try SharedParameters.tokens(name, values))] }
         guard values.count <= limit else {
             throw APIError.invalid(
-                "prompt", "'prompt' may hold at most \(limit) prompts, but it holds \(values.count).")
+                name, "'\(name)' may hold at most \(limit) entries, but it holds \(values.count).")
         }
         return try values.map { value in
             switch (first, value) {
             case (.string, .string(let text)): return .text(text)
-            case (.array, .array(let tokens)): return .tokens(try SharedParameters.tokens("prompt", tokens))
+            case (.array, .array(let tokens)): return .tokens(try SharedParameters.tokens(name, tokens))
             default:
-                throw APIError.invalid("prompt", "'prompt' must hold strings only, or arrays of token ids only.")
+                throw APIError.invalid(name, "'\(name)' must hold strings only, or arrays of token ids only.")
             }
         }
     }

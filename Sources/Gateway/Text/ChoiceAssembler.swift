@@ -21,6 +21,8 @@ struct ChoiceDelta: Hashable, Sendable {
     var end: ChoiceEnd?
     /// The stop string that ended the choice, when one did.
     var stopString: String?
+    /// The mean of the prompt's hidden states, where that is wanted.
+    var embedding: [Float] = []
 
     /// Adds what came next.
     mutating func append(_ next: ChoiceDelta) {
@@ -28,9 +30,10 @@ struct ChoiceDelta: Hashable, Sendable {
         tokens += next.tokens
         end = next.end ?? end
         stopString = next.stopString ?? stopString
+        embedding += next.embedding
     }
 
-    var isEmpty: Bool { text.isEmpty && tokens.isEmpty && end == nil }
+    var isEmpty: Bool { text.isEmpty && tokens.isEmpty && end == nil && embedding.isEmpty }
 }
 
 /// Makes one choice's text out of its tokens: stop strings cut it, end tokens do not show.

@@ -93,7 +93,7 @@ struct GenerateCommand: AsyncParsableCommand {
                 if !json { try Output.write(piece) }
             case .finished(_, let reason): output.finishReason = reason.rawValue
             case .completed(let usage): output.timings = GenerateOutput.Timings(usage)
-            case .queued, .prefilled: break
+            case .queued, .prefilled, .embedding: break
             }
         }
         let rest = text.finish()

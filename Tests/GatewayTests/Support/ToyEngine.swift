@@ -62,7 +62,7 @@ final class ToyEngine: Engine {
             contextLength: contextLength,
             vocabularySize: ToyTokenizer.vocabularySize, layerCount: 2, parameterCount: 1000,
             endOfSequenceTokens: [ToyTokenizer.end], tokenizerHash: "toy-tokenizer", createdSeconds: 1_700_000_000,
-            card: "# Toy")
+            card: "# Toy", hiddenSize: 3)
     }
 
     func describe() async throws -> ModelDescription { model }
@@ -130,6 +130,12 @@ final class ToyEngine: Engine {
             events.yield(
                 .promptLogprobs(
                     request.prompt.enumerated().dropFirst().map { Self.score($1, position: $0, count: count) }))
+        }
+        // The number of tokens, their mean and the first of them.
+        if request.wantsEmbedding {
+            let sum = request.prompt.reduce(0) { $0 + Int($1) }
+            let mean = Float(sum) / Float(request.prompt.count)
+            events.yield(.embedding([Float(request.prompt.count), mean, Float(request.prompt[0])]))
         }
         var total = 0
         for choice in 0..<request.choiceCount {

@@ -33,7 +33,7 @@ def test_the_model_is_listed_running_and_shown(client, model):
     assert entry.size > 0
     assert entry.details.parameter_size and entry.details.quantization_level
     shown = client.show(model)
-    assert shown.capabilities == ["completion"]
+    assert shown.capabilities == ["completion", "embedding"]
     assert shown.modelinfo["general.parameter_count"] > 0
     assert shown.details.family == shown.modelinfo["general.architecture"]
 
@@ -104,3 +104,10 @@ def test_errors_carry_status_and_message(client, model):
         client.chat(model=model, messages=QUESTION, think=True)
     assert caught.value.status_code == 400
     assert "think" in caught.value.error
+
+
+def test_texts_are_embedded(client, model):
+    answer = client.embed(model=model, input=["one text", "another"])
+    assert len(answer.embeddings) == 2 and answer.prompt_eval_count > 2
+    assert all(abs(sum(number * number for number in vector) - 1) < 1e-5 for vector in answer.embeddings)
+    assert client.embeddings(model=model, prompt="another").embedding == answer.embeddings[1]

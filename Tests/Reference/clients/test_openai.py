@@ -205,3 +205,25 @@ def test_concurrent_clients_get_the_answers_of_lonely_ones(client, model):
     for thread in threads:
         thread.join()
     assert together == alone
+
+
+def test_embeddings_have_length_one_and_tell_texts_apart(client, model):
+    texts = ["A cat sat on the mat.", "A cat sat on a mat.", "Interest rates fell by two percent."]
+    answer = client.embeddings.create(model=model, input=texts, encoding_format="float")
+    vectors = [entry.embedding for entry in answer.data]
+    assert [entry.index for entry in answer.data] == [0, 1, 2]
+    assert all(abs(math.fsum(number * number for number in vector) - 1) < 1e-5 for vector in vectors)
+    near, far = (sum(left * right for left, right in zip(vectors[0], other)) for other in vectors[1:])
+    assert far < near < 1
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens > len(texts)
+    # The client's own default is base64.
+    alone = client.embeddings.create(model=model, input=texts[1])
+    assert alone.data[0].embedding == vectors[1]
+
+
+def test_an_embedding_of_tokens_is_that_of_their_text_and_none_is_shortened(client, model):
+    vector = client.embeddings.create(model=model, input=[[7, 8, 9]]).data[0].embedding
+    assert client.embeddings.create(model=model, input=[7, 8, 9], dimensions=len(vector)).data[0].embedding == vector
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.embeddings.create(model=model, input="x", dimensions=len(vector) // 2)
+    assert refused.value.param == "dimensions"

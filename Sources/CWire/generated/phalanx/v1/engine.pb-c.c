@@ -997,6 +997,51 @@ void   phalanx__v1__accepted__free_unpacked
   assert(message->base.descriptor == &phalanx__v1__accepted__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   phalanx__v1__embedding__init
+                     (Phalanx__V1__Embedding         *message)
+{
+  static const Phalanx__V1__Embedding init_value = PHALANX__V1__EMBEDDING__INIT;
+  *message = init_value;
+}
+size_t phalanx__v1__embedding__get_packed_size
+                     (const Phalanx__V1__Embedding *message)
+{
+  assert(message->base.descriptor == &phalanx__v1__embedding__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t phalanx__v1__embedding__pack
+                     (const Phalanx__V1__Embedding *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &phalanx__v1__embedding__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t phalanx__v1__embedding__pack_to_buffer
+                     (const Phalanx__V1__Embedding *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &phalanx__v1__embedding__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Phalanx__V1__Embedding *
+       phalanx__v1__embedding__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Phalanx__V1__Embedding *)
+     protobuf_c_message_unpack (&phalanx__v1__embedding__descriptor,
+                                allocator, len, data);
+}
+void   phalanx__v1__embedding__free_unpacked
+                     (Phalanx__V1__Embedding *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &phalanx__v1__embedding__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 #define phalanx__v1__describe_request__field_descriptors NULL
 #define phalanx__v1__describe_request__field_indices_by_name NULL
 #define phalanx__v1__describe_request__number_ranges NULL
@@ -1122,7 +1167,7 @@ const ProtobufCMessageDescriptor phalanx__v1__tokenizer_chunk__descriptor =
   (ProtobufCMessageInit) phalanx__v1__tokenizer_chunk__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__model_description__field_descriptors[16] =
+static const ProtobufCFieldDescriptor phalanx__v1__model_description__field_descriptors[17] =
 {
   {
     "id",
@@ -1316,6 +1361,18 @@ static const ProtobufCFieldDescriptor phalanx__v1__model_description__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "hidden_size",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__ModelDescription, hidden_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__model_description__field_indices_by_name[] = {
   12,   /* field[12] = architecture */
@@ -1324,6 +1381,7 @@ static const unsigned phalanx__v1__model_description__field_indices_by_name[] = 
   10,   /* field[10] = created_seconds */
   8,   /* field[8] = end_of_sequence_tokens */
   2,   /* field[2] = fingerprint */
+  16,   /* field[16] = hidden_size */
   0,   /* field[0] = id */
   6,   /* field[6] = layer_count */
   15,   /* field[15] = license */
@@ -1338,7 +1396,7 @@ static const unsigned phalanx__v1__model_description__field_indices_by_name[] = 
 static const ProtobufCIntRange phalanx__v1__model_description__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 16 }
+  { 0, 17 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__model_description__descriptor =
 {
@@ -1348,7 +1406,7 @@ const ProtobufCMessageDescriptor phalanx__v1__model_description__descriptor =
   "Phalanx__V1__ModelDescription",
   "phalanx.v1",
   sizeof(Phalanx__V1__ModelDescription),
-  16,
+  17,
   phalanx__v1__model_description__field_descriptors,
   phalanx__v1__model_description__field_indices_by_name,
   1,  phalanx__v1__model_description__number_ranges,
@@ -1975,7 +2033,7 @@ const ProtobufCMessageDescriptor phalanx__v1__latency_summary__descriptor =
   (ProtobufCMessageInit) phalanx__v1__latency_summary__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__generation_request__field_descriptors[16] =
+static const ProtobufCFieldDescriptor phalanx__v1__generation_request__field_descriptors[17] =
 {
   {
     "id",
@@ -2169,6 +2227,18 @@ static const ProtobufCFieldDescriptor phalanx__v1__generation_request__field_des
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "wants_embedding",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__GenerationRequest, wants_embedding),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__generation_request__field_indices_by_name[] = {
   14,   /* field[14] = cache_salt */
@@ -2187,11 +2257,12 @@ static const unsigned phalanx__v1__generation_request__field_indices_by_name[] =
   6,   /* field[6] = seed */
   8,   /* field[8] = stop_tokens */
   11,   /* field[11] = timeout_milliseconds */
+  16,   /* field[16] = wants_embedding */
 };
 static const ProtobufCIntRange phalanx__v1__generation_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 16 }
+  { 0, 17 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__generation_request__descriptor =
 {
@@ -2201,7 +2272,7 @@ const ProtobufCMessageDescriptor phalanx__v1__generation_request__descriptor =
   "Phalanx__V1__GenerationRequest",
   "phalanx.v1",
   sizeof(Phalanx__V1__GenerationRequest),
-  16,
+  17,
   phalanx__v1__generation_request__field_descriptors,
   phalanx__v1__generation_request__field_indices_by_name,
   1,  phalanx__v1__generation_request__number_ranges,
@@ -2770,7 +2841,7 @@ const ProtobufCMessageDescriptor phalanx__v1__engine_error__descriptor =
   (ProtobufCMessageInit) phalanx__v1__engine_error__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__engine_reply__field_descriptors[8] =
+static const ProtobufCFieldDescriptor phalanx__v1__engine_reply__field_descriptors[9] =
 {
   {
     "accepted",
@@ -2868,10 +2939,23 @@ static const ProtobufCFieldDescriptor phalanx__v1__engine_reply__field_descripto
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "embedding",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Phalanx__V1__EngineReply, content_case),
+    offsetof(Phalanx__V1__EngineReply, embedding),
+    &phalanx__v1__embedding__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__engine_reply__field_indices_by_name[] = {
   0,   /* field[0] = accepted */
   6,   /* field[6] = completed */
+  8,   /* field[8] = embedding */
   7,   /* field[7] = error */
   5,   /* field[5] = finished */
   2,   /* field[2] = prefilled */
@@ -2882,7 +2966,7 @@ static const unsigned phalanx__v1__engine_reply__field_indices_by_name[] = {
 static const ProtobufCIntRange phalanx__v1__engine_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__engine_reply__descriptor =
 {
@@ -2892,7 +2976,7 @@ const ProtobufCMessageDescriptor phalanx__v1__engine_reply__descriptor =
   "Phalanx__V1__EngineReply",
   "phalanx.v1",
   sizeof(Phalanx__V1__EngineReply),
-  8,
+  9,
   phalanx__v1__engine_reply__field_descriptors,
   phalanx__v1__engine_reply__field_indices_by_name,
   1,  phalanx__v1__engine_reply__number_ranges,
@@ -2915,6 +2999,44 @@ const ProtobufCMessageDescriptor phalanx__v1__accepted__descriptor =
   phalanx__v1__accepted__field_indices_by_name,
   0,  phalanx__v1__accepted__number_ranges,
   (ProtobufCMessageInit) phalanx__v1__accepted__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor phalanx__v1__embedding__field_descriptors[1] =
+{
+  {
+    "values",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_FLOAT,
+    offsetof(Phalanx__V1__Embedding, n_values),
+    offsetof(Phalanx__V1__Embedding, values),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned phalanx__v1__embedding__field_indices_by_name[] = {
+  0,   /* field[0] = values */
+};
+static const ProtobufCIntRange phalanx__v1__embedding__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor phalanx__v1__embedding__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "phalanx.v1.Embedding",
+  "Embedding",
+  "Phalanx__V1__Embedding",
+  "phalanx.v1",
+  sizeof(Phalanx__V1__Embedding),
+  1,
+  phalanx__v1__embedding__field_descriptors,
+  phalanx__v1__embedding__field_indices_by_name,
+  1,  phalanx__v1__embedding__number_ranges,
+  (ProtobufCMessageInit) phalanx__v1__embedding__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCEnumValue phalanx__v1__worker_state__enum_values_by_number[6] =

@@ -565,7 +565,7 @@ const ProtobufCMessageDescriptor phalanx__v1__page_assignment__descriptor =
   (ProtobufCMessageInit) phalanx__v1__page_assignment__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__slice__field_descriptors[8] =
+static const ProtobufCFieldDescriptor phalanx__v1__slice__field_descriptors[9] =
 {
   {
     "sequence",
@@ -663,11 +663,24 @@ static const ProtobufCFieldDescriptor phalanx__v1__slice__field_descriptors[8] =
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "pools",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__Slice, pools),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__slice__field_indices_by_name[] = {
   1,   /* field[1] = first_position */
   7,   /* field[7] = mask */
   6,   /* field[6] = pages */
+  8,   /* field[8] = pools */
   3,   /* field[3] = regime */
   4,   /* field[4] = samples */
   5,   /* field[5] = scores_prompt */
@@ -677,7 +690,7 @@ static const unsigned phalanx__v1__slice__field_indices_by_name[] = {
 static const ProtobufCIntRange phalanx__v1__slice__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__slice__descriptor =
 {
@@ -687,7 +700,7 @@ const ProtobufCMessageDescriptor phalanx__v1__slice__descriptor =
   "Phalanx__V1__Slice",
   "phalanx.v1",
   sizeof(Phalanx__V1__Slice),
-  8,
+  9,
   phalanx__v1__slice__field_descriptors,
   phalanx__v1__slice__field_indices_by_name,
   1,  phalanx__v1__slice__number_ranges,
@@ -875,7 +888,7 @@ const ProtobufCMessageDescriptor phalanx__v1__activation_header__descriptor =
   (ProtobufCMessageInit) phalanx__v1__activation_header__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__slice_result__field_descriptors[4] =
+static const ProtobufCFieldDescriptor phalanx__v1__slice_result__field_descriptors[5] =
 {
   {
     "sequence",
@@ -925,8 +938,21 @@ static const ProtobufCFieldDescriptor phalanx__v1__slice_result__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "embedding",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_FLOAT,
+    offsetof(Phalanx__V1__SliceResult, n_embedding),
+    offsetof(Phalanx__V1__SliceResult, embedding),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__slice_result__field_indices_by_name[] = {
+  4,   /* field[4] = embedding */
   2,   /* field[2] = first_prompt_position */
   3,   /* field[3] = prompt_tokens */
   1,   /* field[1] = sampled */
@@ -935,7 +961,7 @@ static const unsigned phalanx__v1__slice_result__field_indices_by_name[] = {
 static const ProtobufCIntRange phalanx__v1__slice_result__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__slice_result__descriptor =
 {
@@ -945,7 +971,7 @@ const ProtobufCMessageDescriptor phalanx__v1__slice_result__descriptor =
   "Phalanx__V1__SliceResult",
   "phalanx.v1",
   sizeof(Phalanx__V1__SliceResult),
-  4,
+  5,
   phalanx__v1__slice_result__field_descriptors,
   phalanx__v1__slice_result__field_indices_by_name,
   1,  phalanx__v1__slice_result__number_ranges,

@@ -38,6 +38,7 @@ typedef struct Phalanx__V1__GenerationUsage Phalanx__V1__GenerationUsage;
 typedef struct Phalanx__V1__EngineError Phalanx__V1__EngineError;
 typedef struct Phalanx__V1__EngineReply Phalanx__V1__EngineReply;
 typedef struct Phalanx__V1__Accepted Phalanx__V1__Accepted;
+typedef struct Phalanx__V1__Embedding Phalanx__V1__Embedding;
 
 
 /* --- enums --- */
@@ -147,10 +148,11 @@ struct  Phalanx__V1__ModelDescription
   char *quantization;
   uint64_t weight_byte_count;
   Phalanx__V1__Text *license;
+  uint32_t hidden_size;
 };
 #define PHALANX__V1__MODEL_DESCRIPTION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__model_description__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0,NULL, (char *)protobuf_c_empty_string, 0, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0,NULL, (char *)protobuf_c_empty_string, 0, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, 0 }
 
 
 struct  Phalanx__V1__WorkerStatus
@@ -285,10 +287,14 @@ struct  Phalanx__V1__GenerationRequest
    * Absent: any text.
    */
   Phalanx__V1__Grammar *grammar;
+  /*
+   * The mean of the prompt's last hidden states, and nothing else.
+   */
+  protobuf_c_boolean wants_embedding;
 };
 #define PHALANX__V1__GENERATION_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__generation_request__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0, NULL, NULL, NULL, 0, 0,NULL, NULL, NULL, NULL, (char *)protobuf_c_empty_string, 0, NULL, NULL }
+    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0, NULL, NULL, NULL, 0, 0,NULL, NULL, NULL, NULL, (char *)protobuf_c_empty_string, 0, NULL, NULL, 0 }
 
 
 /*
@@ -434,7 +440,8 @@ typedef enum {
   PHALANX__V1__ENGINE_REPLY__CONTENT_TOKEN = 5,
   PHALANX__V1__ENGINE_REPLY__CONTENT_FINISHED = 6,
   PHALANX__V1__ENGINE_REPLY__CONTENT_COMPLETED = 7,
-  PHALANX__V1__ENGINE_REPLY__CONTENT_ERROR = 8
+  PHALANX__V1__ENGINE_REPLY__CONTENT_ERROR = 8,
+  PHALANX__V1__ENGINE_REPLY__CONTENT_EMBEDDING = 9
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PHALANX__V1__ENGINE_REPLY__CONTENT__CASE)
 } Phalanx__V1__EngineReply__ContentCase;
 
@@ -454,6 +461,7 @@ struct  Phalanx__V1__EngineReply
     Phalanx__V1__ChoiceFinished *finished;
     Phalanx__V1__GenerationUsage *completed;
     Phalanx__V1__EngineError *error;
+    Phalanx__V1__Embedding *embedding;
   };
 };
 #define PHALANX__V1__ENGINE_REPLY__INIT \
@@ -468,6 +476,20 @@ struct  Phalanx__V1__Accepted
 #define PHALANX__V1__ACCEPTED__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__accepted__descriptor) \
      }
+
+
+/*
+ * The mean of the prompt's last hidden states.
+ */
+struct  Phalanx__V1__Embedding
+{
+  ProtobufCMessage base;
+  size_t n_values;
+  float *values;
+};
+#define PHALANX__V1__EMBEDDING__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__embedding__descriptor) \
+    , 0,NULL }
 
 
 /* Phalanx__V1__DescribeRequest methods */
@@ -888,6 +910,25 @@ Phalanx__V1__Accepted *
 void   phalanx__v1__accepted__free_unpacked
                      (Phalanx__V1__Accepted *message,
                       ProtobufCAllocator *allocator);
+/* Phalanx__V1__Embedding methods */
+void   phalanx__v1__embedding__init
+                     (Phalanx__V1__Embedding         *message);
+size_t phalanx__v1__embedding__get_packed_size
+                     (const Phalanx__V1__Embedding   *message);
+size_t phalanx__v1__embedding__pack
+                     (const Phalanx__V1__Embedding   *message,
+                      uint8_t             *out);
+size_t phalanx__v1__embedding__pack_to_buffer
+                     (const Phalanx__V1__Embedding   *message,
+                      ProtobufCBuffer     *buffer);
+Phalanx__V1__Embedding *
+       phalanx__v1__embedding__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   phalanx__v1__embedding__free_unpacked
+                     (Phalanx__V1__Embedding *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Phalanx__V1__DescribeRequest_Closure)
@@ -955,6 +996,9 @@ typedef void (*Phalanx__V1__EngineReply_Closure)
                   void *closure_data);
 typedef void (*Phalanx__V1__Accepted_Closure)
                  (const Phalanx__V1__Accepted *message,
+                  void *closure_data);
+typedef void (*Phalanx__V1__Embedding_Closure)
+                 (const Phalanx__V1__Embedding *message,
                   void *closure_data);
 
 /* --- services --- */
@@ -1036,6 +1080,7 @@ extern const ProtobufCMessageDescriptor phalanx__v1__generation_usage__descripto
 extern const ProtobufCMessageDescriptor phalanx__v1__engine_error__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__engine_reply__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__accepted__descriptor;
+extern const ProtobufCMessageDescriptor phalanx__v1__embedding__descriptor;
 extern const ProtobufCServiceDescriptor phalanx__v1__engine__descriptor;
 
 PROTOBUF_C__END_DECLS

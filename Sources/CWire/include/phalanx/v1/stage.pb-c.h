@@ -116,10 +116,14 @@ struct  Phalanx__V1__Slice
    */
   size_t n_mask;
   uint64_t *mask;
+  /*
+   * Take the rows into the mean of the prompt's last hidden states.
+   */
+  protobuf_c_boolean pools;
 };
 #define PHALANX__V1__SLICE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__slice__descriptor) \
-    , 0, 0, 0,NULL, PHALANX__V1__ROPE_REGIME__ROPE_REGIME_SHORT, 0, 0, 0,NULL, 0,NULL }
+    , 0, 0, 0,NULL, PHALANX__V1__ROPE_REGIME__ROPE_REGIME_SHORT, 0, 0, 0,NULL, 0,NULL, 0 }
 
 
 struct  Phalanx__V1__Step
@@ -176,10 +180,15 @@ struct  Phalanx__V1__SliceResult
   uint32_t first_prompt_position;
   size_t n_prompt_tokens;
   Phalanx__V1__ScoredToken **prompt_tokens;
+  /*
+   * The mean of the prompt's last hidden states, with the slice that ends the prompt; none when it was not asked for.
+   */
+  size_t n_embedding;
+  float *embedding;
 };
 #define PHALANX__V1__SLICE_RESULT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__slice_result__descriptor) \
-    , 0, NULL, 0, 0,NULL }
+    , 0, NULL, 0, 0,NULL, 0,NULL }
 
 
 struct  Phalanx__V1__StepResult
