@@ -167,7 +167,7 @@ let package = Package(
             "Node",
             [
                 "CoordinatorNode", "WorkerNode", "CoordinatorClient", "Gateway", "Transport", "Trust", "Inference",
-                "Checkpoint", "Tokenization", "Grammar", logging,
+                "Checkpoint", "Host", "Tokenization", "Grammar", "Wire", logging,
             ]),
         tests("Bench", ["Bench", "Checkpoint", "Host", "Kernels", "Inference", "Phi", "Tokenization"]),
         tests("CommandLine", ["phalanx"]),

@@ -6,15 +6,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-int32_t chost_reserve(int32_t descriptor, int64_t byte_count) {
+int32_t chost_reserve(int32_t descriptor, int64_t offset, int64_t byte_count) {
     if (byte_count <= 0) {
         return 0;
     }
     int status;
     do {
-        status = fallocate(descriptor, 0, 0, byte_count);
+        status = fallocate(descriptor, 0, offset, byte_count);
     } while (status != 0 && errno == EINTR);
     if (status == 0) {
         return 0;
@@ -22,7 +23,14 @@ int32_t chost_reserve(int32_t descriptor, int64_t byte_count) {
     if (errno != EOPNOTSUPP && errno != ENOSYS) {
         return errno;
     }
-    return ftruncate(descriptor, byte_count) == 0 ? 0 : errno;
+    struct stat now;
+    if (fstat(descriptor, &now) != 0) {
+        return errno;
+    }
+    if (now.st_size >= offset + byte_count) {
+        return 0;
+    }
+    return ftruncate(descriptor, offset + byte_count) == 0 ? 0 : errno;
 }
 
 void chost_start_writing(int32_t descriptor, int64_t offset, int64_t byte_count) {

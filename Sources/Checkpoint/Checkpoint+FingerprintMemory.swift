@@ -35,7 +35,7 @@ extension Checkpoint {
     }
 
     /// A name for the state of all files that the fingerprint depends on; nil when one cannot be examined.
-    private func identity() -> String? {
+    func identity() -> String? {
         var identities: [FileIdentity?] = []
         switch source {
         case .gguf(let tensors): identities = tensors.files.map(\.file.identity)

@@ -29,6 +29,8 @@ public final class Checkpoint: Sendable {
     public var hasWeights: Bool { !views.isEmpty }
 
     let source: Source
+    /// What is here of the files; nil when they are whole.
+    let fetched: FetchedModel?
     /// Every tensor that the graph needs, found and checked when the checkpoint was opened.
     private let views: [TensorRole: TensorView]
 
@@ -40,7 +42,7 @@ public final class Checkpoint: Sendable {
 
     private init(
         path: String, format: Format, configuration: ModelConfiguration, name: String, chatTemplate: String?,
-        modelCard: String?, license: String?, source: Source
+        modelCard: String?, license: String?, source: Source, fetched: FetchedModel?
     ) throws(CheckpointError) {
         self.path = path
         self.format = format
@@ -50,6 +52,7 @@ public final class Checkpoint: Sendable {
         self.modelCard = modelCard
         self.license = license
         self.source = source
+        self.fetched = fetched
         views = try source.views(configuration, path: path)
     }
 
@@ -57,14 +60,17 @@ public final class Checkpoint: Sendable {
     /// `.safetensors` file in one, or a directory that holds a single GGUF model.
     ///
     /// - Throws: `CheckpointError` naming file, tensor or key, and the cure.
-    public static func open(_ path: String) throws(CheckpointError) -> Checkpoint {
+    public static func open(_ path: String) throws(CheckpointError) -> Checkpoint { try open(path, fetched: nil) }
+
+    /// - Parameter fetched: what the files at `path` belong to, when they have holes.
+    static func open(_ path: String, fetched: FetchedModel?) throws(CheckpointError) -> Checkpoint {
         switch try CheckpointLocation.find(path) {
-        case .gguf(let file): return try open(GGUFFile(file: file))
-        case .directory(let directory): return try open(huggingFace: directory)
+        case .gguf(let file): return try open(GGUFFile(file: file), fetched)
+        case .directory(let directory): return try open(huggingFace: directory, fetched)
         }
     }
 
-    private static func open(_ named: GGUFFile) throws(CheckpointError) -> Checkpoint {
+    private static func open(_ named: GGUFFile, _ fetched: FetchedModel?) throws(CheckpointError) -> Checkpoint {
         let tensors = try GGUFTensors(named)
         // The first part of a split model has the metadata.
         let gguf = tensors.files.first ?? named
@@ -77,10 +83,13 @@ public final class Checkpoint: Sendable {
             chatTemplate: gguf.string("tokenizer.chat_template"),
             modelCard: gguf.string("phalanx.model_card"),
             license: gguf.string("general.license"),
-            source: .gguf(tensors))
+            source: .gguf(tensors),
+            fetched: fetched)
     }
 
-    private static func open(huggingFace directory: URL) throws(CheckpointError) -> Checkpoint {
+    private static func open(
+        huggingFace directory: URL, _ fetched: FetchedModel?
+    ) throws(CheckpointError) -> Checkpoint {
         let card = try TextFile.text(
             directory.appendingPathComponent("README.md").path, limit: TextFile.configurationLimit)
         return try Checkpoint(
@@ -91,7 +100,8 @@ public final class Checkpoint: Sendable {
             chatTemplate: ChatTemplateFile.text(in: directory),
             modelCard: card,
             license: card.flatMap(frontMatterLicense(ofCard:)),
-            source: .huggingFace(SafetensorsModel(directory: directory), directory))
+            source: .huggingFace(SafetensorsModel(directory: directory), directory),
+            fetched: fetched)
     }
 
     /// The licence in the front matter (YAML between lines of three dashes) of a model card.

@@ -4,7 +4,9 @@ import Host
 public struct CheckpointError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The kinds of failure that a caller may want to tell apart.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
-        private enum Kind: String { case notFound, unreadable, malformed, unsupported, inconsistent, missing }
+        private enum Kind: String {
+            case notFound, unreadable, malformed, unsupported, inconsistent, missing, notFetched
+        }
         private let kind: Kind
 
         private init(_ kind: Kind) { self.kind = kind }
@@ -21,6 +23,8 @@ public struct CheckpointError: Error, Sendable, Hashable, CustomStringConvertibl
         public static let inconsistent = Code(.inconsistent)
         /// The checkpoint lacks something that was asked for.
         public static let missing = Code(.missing)
+        /// Bytes that were asked for have not been fetched from another node yet.
+        public static let notFetched = Code(.notFetched)
 
         public var description: String { kind.rawValue }
     }

@@ -139,10 +139,20 @@ extension Membership {
                 epoch: epoch, stage: index, stageCount: placement.stages.count, layers: stage.layers,
                 modelPath: configuration.modelPath, modelFingerprint: configuration.modelFingerprint,
                 kvType: configuration.kvType, pageCount: placement.pageCount, maxRowCount: configuration.maxRowCount,
-                vocabularyLimit: configuration.vocabularyLimit, next: following.flatMap { workers[$0]?.address })
+                vocabularyLimit: configuration.vocabularyLimit, next: following.flatMap { workers[$0]?.address },
+                peers: peers(of: stage.node))
             directives.append(.send(stream, .assign(assignment)))
         }
     }
+
+    /// Workers that another may fetch weights from: those after it in order of joining, so that not all ask the same.
+    private func peers(of node: NodeID) -> [NodeAddress] {
+        let all = inOrder
+        guard let place = all.firstIndex(where: { $0.hello.node == node }) else { return [] }
+        return (all[(place + 1)...] + all[..<place]).prefix(Self.peerLimit).map(\.address)
+    }
+
+    private static let peerLimit = 4
 
     /// Who failed and why, for people who wait.
     private var failures: String {

@@ -85,8 +85,11 @@ public actor Coordinator {
             DrainService.handlers { [weak self] node in try await self?.drain(node) }
         ) { first, _ in first }
         let health = HealthService.handlers(serving: { [weak self] in self?.isServing.withLock { $0 } ?? false })
+        let weights = WeightsDesk(
+            modelPath: configuration.modelPath, fingerprint: model.description.fingerprint,
+            cacheDirectory: configuration.cacheDirectory, logger: logger)
         let all = handlers.merging(engine) { first, _ in first }.merging(health) { first, _ in first }
-            .merging(others) { first, _ in first }
+            .merging(weights.handlers) { first, _ in first }.merging(others) { first, _ in first }
         let listener = try await transport.listen(
             host: configuration.bindHost, port: configuration.bindPort, handlers: all)
         self.listener = listener

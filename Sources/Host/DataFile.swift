@@ -45,6 +45,42 @@ public final class DataFile: Sendable {
     /// Size in bytes, now.
     public var byteCount: Int { get throws(HostError) { Int(try status().st_size) } }
 
+    /// Bytes on the disk, now: fewer than its size for a file with holes.
+    public var allocatedByteCount: Int {
+        // The kernel counts in units of 512 bytes whatever the file system's blocks are.
+        get throws(HostError) { Int(try status().st_blocks) * 512 }
+    }
+
+    /// What lies in `range`.
+    ///
+    /// - Throws: `HostError` when the file ends before, or reading fails.
+    public func bytes(in range: Range<Int>) throws(HostError) -> [UInt8] {
+        var failure: HostError?
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
+            do throws(HostError) {
+                try unsafe read(
+                    into: UnsafeMutableRawBufferPointer(
+                        rebasing: UnsafeMutableRawBufferPointer(buffer)[..<range.count]), at: range.lowerBound)
+                count = range.count
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+
+    /// Writes `bytes` from `offset` on.
+    ///
+    /// - Throws: `HostError` when there is no room or writing fails.
+    public func write(_ bytes: [UInt8], at offset: Int) throws(HostError) {
+        var failure: HostError?
+        unsafe bytes.withUnsafeBytes { buffer in
+            do throws(HostError) { try unsafe write(buffer, at: offset) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
     /// Fills `bytes` with what lies from `offset` on.
     ///
     /// - Throws: `HostError` when the file ends before, or reading fails.
@@ -89,10 +125,20 @@ public final class DataFile: Sendable {
     }
 
     /// Gives the file its size, and room on the disk for it where the file system can promise that.
-    public func reserve(byteCount: Int) throws(HostError) {
-        let error = chost_reserve(descriptor, Int64(byteCount))
+    public func reserve(byteCount: Int) throws(HostError) { try reserve(0..<byteCount) }
+
+    /// Promises room on the disk for some bytes of the file, where the file system can.
+    public func reserve(_ range: Range<Int>) throws(HostError) {
+        let error = chost_reserve(descriptor, Int64(range.lowerBound), Int64(range.count))
         guard error == 0 else {
-            throw HostError.change(of: path, action: "reserve \(byteCount) bytes", errno: error)
+            throw HostError.change(of: path, action: "reserve \(range.count) bytes", errno: error)
+        }
+    }
+
+    /// Gives the file its size; what was not there before is zero and takes no room.
+    public func resize(byteCount: Int) throws(HostError) {
+        guard ftruncate(descriptor, off_t(byteCount)) == 0 else {
+            throw HostError.change(of: path, action: "make it \(byteCount) bytes long", errno: errno)
         }
     }
 

@@ -54,7 +54,7 @@ public final class NewFile: Sendable {
             temporaryPath = name
         }
         // Every property is set from here on, so `deinit` removes the file when this throws.
-        let error = chost_reserve(descriptor, Int64(byteCount))
+        let error = chost_reserve(descriptor, 0, Int64(byteCount))
         guard error == 0 else { throw Self.refusal(path, action: "reserve \(byteCount) bytes for", error) }
     }
 

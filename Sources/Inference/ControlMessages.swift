@@ -103,10 +103,13 @@ public struct StageAssignment: Hashable, Sendable {
     public let vocabularyLimit: Int
     /// The next stage; nil for the last one.
     public let next: NodeAddress?
+    /// Other workers, which may have the weights that this one lacks.
+    public let peers: [NodeAddress]
 
     public init(
         epoch: Epoch, stage: Int, stageCount: Int, layers: LayerRange, modelPath: String, modelFingerprint: String,
-        kvType: KVType, pageCount: Int, maxRowCount: Int, vocabularyLimit: Int, next: NodeAddress?
+        kvType: KVType, pageCount: Int, maxRowCount: Int, vocabularyLimit: Int, next: NodeAddress?,
+        peers: [NodeAddress] = []
     ) {
         self.epoch = epoch
         self.stage = stage
@@ -119,6 +122,7 @@ public struct StageAssignment: Hashable, Sendable {
         self.maxRowCount = maxRowCount
         self.vocabularyLimit = vocabularyLimit
         self.next = next
+        self.peers = peers
     }
 }
 

@@ -8,12 +8,16 @@ public struct LoadProgress: Hashable, Sendable, Codable {
         case readingCache
         /// The checkpoint's weights are compared with those that were packed earlier.
         case comparing
+        /// A node that has the checkpoint hashes it, so that what is fetched from there can be checked.
+        case hashing
+        /// The checkpoint's weights are fetched from other nodes.
+        case fetching
     }
 
     public let activity: Activity
-    /// Bytes of packed weights that are in memory.
+    /// Bytes of packed weights that are in memory; of the checkpoint, hashed or here, while it is hashed or fetched.
     public let doneByteCount: Int
-    /// Bytes of packed weights in all.
+    /// The same in all.
     public let totalByteCount: Int
 
     public init(activity: Activity, doneByteCount: Int, totalByteCount: Int) {

@@ -60,6 +60,11 @@ public final class LoadedParts: Sendable {
         withExtendedLifetime(old) {}
     }
 
+    /// Whether a part of a checkpoint is here.
+    public func holds(_ part: PackedPart, of fingerprint: String) -> Bool {
+        state.withLock { $0.fingerprint == fingerprint && $0.parts[part] != nil }
+    }
+
     subscript(part: PackedPart) -> Part? {
         get { state.withLock { $0.parts[part] } }
         set { state.withLock { $0.parts[part] = newValue } }

@@ -41,6 +41,18 @@ extension StageModel {
     }
 }
 
+extension StageModel {
+    /// The parts that a stage is loaded from, in order.
+    public static func parts(of configuration: ModelConfiguration, layers: LayerRange) -> [PackedPart] {
+        let isFirst = layers.first == 0
+        let isLast = layers.end == configuration.layerCount
+        // With both ends of a model with tied embeddings here, the head's weights serve as the table, too.
+        let hasTable = isFirst && !(isLast && configuration.tiedEmbeddings)
+        return (hasTable ? [.embedding] : []) + (layers.first..<layers.end).map { .layer($0) }
+            + (isLast ? [.head] : [])
+    }
+}
+
 /// Where the weights of a stage came from.
 public struct LoadSummary: Sendable, Hashable {
     /// Parts that were in memory already.
@@ -82,12 +94,7 @@ private struct StageLoader {
         self.kept = kept
         self.copyingTime = copyingTime
         self.progress = progress
-        let isFirst = layers.first == 0
-        let isLast = layers.end == checkpoint.configuration.layerCount
-        // With both ends of a model with tied embeddings here, the head's weights serve as the table, too.
-        let hasTable = isFirst && !(isLast && checkpoint.configuration.tiedEmbeddings)
-        let parts: [PackedPart] =
-            (hasTable ? [.embedding] : []) + (layers.first..<layers.end).map { .layer($0) } + (isLast ? [.head] : [])
+        let parts = StageModel.parts(of: checkpoint.configuration, layers: layers)
         plans = try parts.map { part throws(CheckpointError) in try checkpoint.packedPlan(of: part) }
         totalByteCount = plans.reduce(0) { $0 + $1.byteCount }
         kept?.keep(only: Set(parts))

@@ -76,6 +76,8 @@ extension WorkerStatus {
             case .packing: "packing"
             case .readingCache: "reading cache"
             case .comparing: "comparing with cache"
+            case .hashing: "model is hashed"
+            case .fetching: "fetching"
             case nil: "loading"
             }
         return "\(activity) \(Int(loadedFraction * 100))%"

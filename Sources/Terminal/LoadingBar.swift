@@ -43,7 +43,11 @@ public struct LoadingBar {
         let underWay = latest.values.filter { $0.doneByteCount < $0.totalByteCount }
         let activities = Set((underWay.isEmpty ? Array(latest.values) : underWay).map(\.activity))
         let label =
-            if activities.contains(.packing) {
+            if activities.contains(.hashing) {
+                "waiting for the coordinator, which hashes the model"
+            } else if activities.contains(.fetching) {
+                "fetching \(layers)\(place)"
+            } else if activities.contains(.packing) {
                 "packing \(layers)\(place)"
             } else if activities.contains(.comparing) {
                 "comparing \(layers) with the cache\(place)"

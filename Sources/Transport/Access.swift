@@ -27,6 +27,8 @@ extension Services {
         join: [.worker],
         drain: [.coordinator],
         forward: [.worker],
+        manifest: [.worker],
+        readWeights: [.worker],
         describe: [.gateway, .coordinator],
         tokenizer: [.gateway, .coordinator],
         status: [.gateway, .coordinator],

@@ -20,6 +20,10 @@ public enum Services {
     public static let renew = RPCMethod(service: "phalanx.v1.Trust", name: "Renew")
     /// Node to coordinator: whom to believe and whom not, now and whenever that changes.
     public static let watchTrust = RPCMethod(service: "phalanx.v1.Trust", name: "Watch")
+    /// Worker to coordinator: the pieces of the checkpoint and their hashes, in chunks.
+    public static let manifest = RPCMethod(service: "phalanx.v1.Weights", name: "Manifest")
+    /// Worker to coordinator or worker: bytes of the checkpoint (`application/grpc+phalanx`).
+    public static let readWeights = RPCMethod(service: "phalanx.v1.Weights", name: "Read")
     /// The standard health service, answered by every node.
     public static let healthCheck = RPCMethod(service: "grpc.health.v1.Health", name: "Check")
     public static let healthWatch = RPCMethod(service: "grpc.health.v1.Health", name: "Watch")

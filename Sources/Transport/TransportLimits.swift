@@ -5,7 +5,7 @@ public struct TransportLimits: Hashable, Sendable {
     /// The largest message of a bulk method: a prompt chunk's activations.
     public var maxBulkMessageByteCount = 256 << 20
     /// Methods whose messages are tensors: larger messages and windows, and a content type of their own.
-    public var bulkMethods: Set<RPCMethod> = [Services.forward]
+    public var bulkMethods: Set<RPCMethod> = [Services.forward, Services.readWeights]
     /// Bytes of one call that the peer may send before they are taken.
     public var callWindowByteCount = 1 << 20
     /// Bytes of all calls of a connection that the peer may send before they are taken.

@@ -94,6 +94,8 @@ extension WireArena {
         unsafe message.pointee.max_row_count = UInt32(clamping: value.maxRowCount)
         unsafe message.pointee.vocabulary_limit = UInt32(clamping: value.vocabularyLimit)
         if let next = value.next { unsafe message.pointee.next = unsafe nodeAddress(next) }
+        unsafe message.pointee.peers = unsafe messages(value.peers) { unsafe nodeAddress($0) }
+        unsafe message.pointee.n_peers = value.peers.count
         return unsafe message
     }
 
@@ -132,7 +134,10 @@ extension StageAssignment {
                 unsafe message.max_row_count, 1...WireLimits.rowCount, "StageAssignment.max_row_count"),
             vocabularyLimit: try WireReader.int(
                 unsafe message.vocabulary_limit, 1...Int(Int32.max), "StageAssignment.vocabulary_limit"),
-            next: next)
+            next: next,
+            peers: try unsafe WireReader.messages(
+                message.peers, message.n_peers, limit: WireLimits.peerCount, "StageAssignment.peers"
+            ) { address throws(WireError) in try unsafe NodeAddress(wire: address) })
     }
 }
 

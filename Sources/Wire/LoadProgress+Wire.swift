@@ -27,6 +27,8 @@ extension LoadProgress.Activity {
         case PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_PACKING: self = .packing
         case PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_READING_CACHE: self = .readingCache
         case PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_COMPARING: self = .comparing
+        case PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_HASHING: self = .hashing
+        case PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_FETCHING: self = .fetching
         default: throw WireError("LoadState.activity", "\(activity.rawValue) is not known")
         }
     }
@@ -36,6 +38,8 @@ extension LoadProgress.Activity {
         case .packing: PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_PACKING
         case .readingCache: PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_READING_CACHE
         case .comparing: PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_COMPARING
+        case .hashing: PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_HASHING
+        case .fetching: PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_FETCHING
         }
     }
 }

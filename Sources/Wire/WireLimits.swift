@@ -32,6 +32,14 @@ public enum WireLimits {
     public static let hiddenSize = 1 << 20
     public static let layerCount = 1 << 16
     public static let workerCount = 1 << 16
+    /// Workers that another may fetch weights from.
+    public static let peerCount = 64
+    /// A manifest of weights, and one chunk of it.
+    public static let manifestByteCount = 64 << 20
+    public static let manifestChunkByteCount = 1 << 20
+    /// Files of a checkpoint, and the bytes that are read from one at a time.
+    public static let weightFileCount = 10_000
+    public static let weightReadByteCount = 16 << 20
     /// A certificate, a request for one, or a token's part; and the certificates of a chain.
     public static let certificateByteCount = 8192
     public static let certificateCount = 8

@@ -13,6 +13,7 @@ final class ActiveStage: Sendable {
 
     private let configuration: WorkerConfiguration
     private let parts: LoadedParts
+    private let models: ModelStore
     private let logger: Logger
     private let report: @Sendable (WorkerMessage) async -> Void
     private let queue: StageQueue
@@ -26,11 +27,12 @@ final class ActiveStage: Sendable {
     private static let endPatience = Duration.seconds(30)
 
     init(
-        assignment: StageAssignment, configuration: WorkerConfiguration, parts: LoadedParts,
+        assignment: StageAssignment, configuration: WorkerConfiguration, models: ModelStore, parts: LoadedParts,
         transport: any RPCTransport, logger: Logger, report: @escaping @Sendable (WorkerMessage) async -> Void
     ) {
         self.assignment = assignment
         self.configuration = configuration
+        self.models = models
         self.parts = parts
         self.logger = logger
         self.report = report
@@ -141,9 +143,13 @@ final class ActiveStage: Sendable {
             }
         }
         defer { continuation.finish() }
-        let began = ContinuousClock.now
-        let loaded = try await host.load { continuation.yield($0) }
-        logger.notice("Loaded the layers", metadata: loaded.metadata(assignment, ContinuousClock.now - began))
+        let loaded = try await models.load(assignment, keeping: parts, report: { continuation.yield($0) }) {
+            [assignment, logger] checkpoint in
+            let began = ContinuousClock.now
+            let loaded = try await host.load(checkpoint) { continuation.yield($0) }
+            logger.notice("Loaded the layers", metadata: loaded.metadata(assignment, ContinuousClock.now - began))
+            return loaded
+        }
         hidden.withLock { $0 = loaded.hiddenSize }
         continuation.finish()
         await reporter.value

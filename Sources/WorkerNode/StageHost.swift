@@ -37,18 +37,11 @@ actor StageHost {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
-    /// Opens the checkpoint, compares its content hash with the coordinator's, and loads the layers.
-    func load(progress report: @Sendable (LoadProgress) -> Void) throws -> Loaded {
-        let path = configuration.modelPath ?? assignment.modelPath
-        let checkpoint = try openCheckpoint(path)
-        let fingerprint = try checkpoint.fingerprint(rememberedIn: configuration.cache?.settings.directory)
-        guard fingerprint == assignment.modelFingerprint else {
-            throw WorkerError(
-                "\(path) is not the checkpoint that the coordinator serves (its hash is \(fingerprint.prefix(16)), the "
-                    + "coordinator's \(assignment.modelFingerprint.prefix(16))); copy the same file to every machine")
-        }
+    /// Loads the layers from the checkpoint.
+    func load(_ checkpoint: Checkpoint, progress report: @Sendable (LoadProgress) -> Void) throws -> Loaded {
         let pool = try ComputePool(threadCount: configuration.threadCount, cpus: configuration.processors)
         try pool.bindCaller()
+        let fingerprint = assignment.modelFingerprint
         let cache = parts.use(fingerprint) { configuration.cache?.model(fingerprint) }
         let model = try StageModel.load(
             checkpoint, layers: assignment.layers, pool: pool, cache: cache, kept: parts
@@ -68,17 +61,6 @@ actor StageHost {
         return Loaded(
             hiddenSize: model.hiddenSize, memoryByteCount: runner.memoryByteCount,
             weightByteCount: model.weightByteCount, summary: model.loading)
-    }
-
-    private func openCheckpoint(_ path: String) throws -> Checkpoint {
-        do {
-            return try Checkpoint.open(path)
-        } catch {
-            guard configuration.modelPath == nil else { throw error }
-            throw WorkerError(
-                "\(error) (this is the path that the coordinator names; if this machine has the model elsewhere, start "
-                    + "the worker with --model PATH)")
-        }
     }
 
     /// Computes a step.

@@ -14,6 +14,7 @@ public actor Worker {
     private let configuration: WorkerConfiguration
     private let transport: any RPCTransport
     private let logger: Logger
+    private let models: ModelStore
 
     private var listener: (any RPCListener)?
     private var control: ControlLink?
@@ -36,6 +37,7 @@ public actor Worker {
         self.configuration = configuration
         self.transport = transport
         self.logger = logger
+        models = ModelStore(configuration: configuration, transport: transport, logger: logger)
     }
 
     /// Serves until the task is cancelled or the coordinator says goodbye.
@@ -43,7 +45,10 @@ public actor Worker {
     /// Throws `WorkerError` when the coordinator refuses the worker, and what `listen` throws.
     public func run() async throws {
         let handlers = HealthService.handlers(serving: { true }).merging(
-            [Services.forward: { [weak self] stream in try await self?.receiveActivations(stream) }],
+            [
+                Services.forward: { [weak self] stream in try await self?.receiveActivations(stream) },
+                Services.readWeights: models.readHandler,
+            ],
             uniquingKeysWith: { first, _ in first })
         let listener = try await transport.listen(
             host: configuration.bindHost, port: configuration.bindPort, handlers: handlers)
@@ -211,7 +216,8 @@ public actor Worker {
         }
         highestEpoch = assignment.epoch
         let stage = ActiveStage(
-            assignment: assignment, configuration: configuration, parts: parts, transport: transport, logger: logger,
+            assignment: assignment, configuration: configuration, models: models, parts: parts, transport: transport,
+            logger: logger,
             report: { [weak self] message in await self?.control?.send(message) })
         let old = self.stage
         await replaceStage(with: stage)

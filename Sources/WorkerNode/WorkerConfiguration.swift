@@ -23,8 +23,11 @@ public struct WorkerConfiguration: Sendable {
     public var bytesPerSecond: Double
     /// The worker's own copy of the checkpoint; nil takes the path that the coordinator names.
     public var modelPath: String?
-    /// Where packed weights are kept for the next start; nil packs them anew each time.
+    /// Where packed and fetched weights are kept for the next start; nil packs them anew each time and fetches none.
     public var cache: PackedCache?
+    /// Whether weights that this machine lacks are fetched from other nodes. Not with a `modelPath`: what the user named is
+    /// what is wanted.
+    public var fetchesWeights = true
     /// Hears how far loading is, from any thread: for people who watch.
     public var watchLoading: (@Sendable (LoadProgress, LayerRange) -> Void)?
 

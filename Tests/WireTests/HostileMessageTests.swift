@@ -31,6 +31,9 @@ import Testing
         _ = problem { () throws(WireError) in try RenewRequest(wireBytes: bytes) }
         _ = problem { () throws(WireError) in try CertificatesMessage(wireBytes: bytes) }
         _ = problem { () throws(WireError) in try TrustUpdate(wireBytes: bytes) }
+        _ = problem { () throws(WireError) in try ManifestRequest(wireBytes: bytes) }
+        _ = problem { () throws(WireError) in try ManifestChunk(wireBytes: bytes) }
+        _ = problem { () throws(WireError) in try ReadRequest(wireBytes: bytes) }
         _ = problem { () throws(WireError) in try Activation(wireBytes: bytes, hiddenSize: 8) }
     }
 
@@ -42,7 +45,7 @@ import Testing
             CoordinatorMessage.step(random.step()).wireBytes(), WorkerMessage.result(random.result()).wireBytes(),
             random.status().wireBytes(), random.generateMessage().wireBytes(), random.reply().wireBytes(),
             random.activation(hiddenSize: 8).wireBytes(), random.enrolment().wireBytes(),
-            random.certificates().wireBytes(), random.trustUpdate().wireBytes(),
+            random.certificates().wireBytes(), random.trustUpdate().wireBytes(), random.readRequest().wireBytes(),
         ]
         for original in originals {
             for _ in 0..<12 {

@@ -158,7 +158,16 @@ struct RandomMessages {
             modelFingerprint: text(), kvType: KVType.allCases[number(KVType.allCases.count - 1)],
             pageCount: 1 + number(1 << 30),
             maxRowCount: 1 + number(10000), vocabularyLimit: 1 + number(1 << 30),
-            next: stage == stageCount - 1 ? nil : next)
+            next: stage == stageCount - 1 ? nil : next,
+            peers: (0..<number(4)).map { NodeAddress(node: NodeID(text()), host: text(), port: 1 + $0) })
+    }
+
+    mutating func readRequest() -> ReadRequest {
+        let offset = number(1 << 40)
+        let end = offset + 1 + number(WireLimits.weightReadByteCount - 1)
+        return ReadRequest(
+            fingerprint: text(), file: number(WireLimits.weightFileCount - 1), fileByteCount: end + number(1 << 40),
+            range: offset..<end)
     }
 
     mutating func coordinatorMessage() -> CoordinatorMessage {

@@ -23,6 +23,12 @@ import Testing
         try expectRoundTrip(TokenizerRequest(hash: random.text()), seed)
         let data = random.bytes(300)
         try expectRoundTrip(TokenizerChunk(totalByteCount: random.number(1 << 20), bytes: data), seed)
+        try expectRoundTrip(ManifestRequest(fingerprint: random.text()), seed)
+        try expectRoundTrip(
+            ManifestChunk(
+                hashedByteCount: random.number(1 << 50), totalByteCount: random.number(1 << 50),
+                manifestByteCount: random.number(WireLimits.manifestByteCount), bytes: data), seed)
+        try expectRoundTrip(random.readRequest(), seed)
         try expectRoundTrip(HealthCheckRequest(service: random.text()), seed)
         try expectRoundTrip(random.enrolment(), seed)
         try expectRoundTrip(RenewRequest(certificateRequest: random.bytes(300)), seed)

@@ -36,9 +36,9 @@ int32_t chost_move_into_memory(void *start, size_t byte_count, size_t alignment)
 /// with its last descriptor. Returns the descriptor, or a negated errno (EOPNOTSUPP where the file system has none).
 int32_t chost_open_unnamed(const char *directory);
 
-/// Reserves the disk blocks of a file of `byte_count` bytes, which then has that size; a file system that cannot reserve
-/// only sets the size. Returns 0 or an errno.
-int32_t chost_reserve(int32_t descriptor, int64_t byte_count);
+/// Reserves the disk blocks of `byte_count` bytes of a file from `offset` on, which then has at least that size; a file
+/// system that cannot reserve only sets the size. Returns 0 or an errno.
+int32_t chost_reserve(int32_t descriptor, int64_t offset, int64_t byte_count);
 
 /// Gives an unnamed file its name; EEXIST when there is a file of that name. Returns 0 or an errno.
 int32_t chost_name_unnamed(int32_t descriptor, const char *path);

@@ -9,5 +9,6 @@
 #include "phalanx/v1/engine.pb-c.h"
 #include "phalanx/v1/stage.pb-c.h"
 #include "phalanx/v1/trust.pb-c.h"
+#include "phalanx/v1/weights.pb-c.h"
 
 #endif

@@ -2,9 +2,10 @@ import Glibc
 import Host
 
 extension PackedCache {
-    /// A file below the cache's root.
+    /// A file of packed weights, or all that was fetched of a checkpoint.
     private struct Entry {
         let folder: String
+        /// Empty for the folder as a whole.
         let name: String
         let byteCount: Int
         /// Nanoseconds since 1970: files are touched when they are read.
@@ -23,12 +24,7 @@ extension PackedCache {
     ///
     /// - Throws: `HostError`, of code `noSpace` when neither the limit nor the disk have room for it.
     func makeFile(in folder: String, byteCount: Int) throws -> DataFile {
-        // One process at a time, so that the sizes that are counted include what others are about to write.
-        guard let lock = DirectoryLock(root, shared: false, waits: true) else {
-            throw HostError(code: .system, message: "\(root): cannot be locked; choose a local --cache-dir")
-        }
-        return try withExtendedLifetime(lock) {
-            try makeRoom(for: byteCount)
+        try makingRoom(for: byteCount) {
             let name = "\(Self.temporaryPrefix)\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
             let file = try DataFile(creating: "\(folder)/\(name)")
             do {
@@ -43,12 +39,35 @@ extension PackedCache {
         }
     }
 
-    private func makeRoom(for byteCount: Int) throws {
-        var entries = entries()
+    /// Makes room for some bytes and has `reserve` take it before another process counts again.
+    ///
+    /// - Parameter isNeeded: whether there is no way without them; then less of the disk is left alone.
+    func makingRoom<Result>(
+        for byteCount: @autoclosure () throws -> Int, isNeeded: Bool = false, _ reserve: () throws -> Result
+    ) throws -> Result {
+        try Folder.make(root)
+        // One process at a time, so that the sizes that are counted include what others are about to write.
+        guard let lock = DirectoryLock(root, shared: false, waits: true) else {
+            throw HostError(code: .system, message: "\(root): cannot be locked; choose a local --cache-dir")
+        }
+        return try withExtendedLifetime(lock) {
+            try makeRoom(for: try byteCount(), isNeeded: isNeeded)
+            return try reserve()
+        }
+    }
+
+    private func makeRoom(for byteCount: Int, isNeeded: Bool) throws {
+        guard byteCount > 0 else { return }
+        var entries =
+            entries()
+            + FetchedModel.folders(in: fetchedRoot).map { folder in
+                Entry(folder: folder.path, name: "", byteCount: folder.byteCount, lastUse: folder.lastUse)
+            }
         entries.removeAll { $0.isTemporary && removeIfAbandoned($0) }
         let space = try space()
         let overLimit = entries.reduce(byteCount) { $0 + $1.byteCount } - settings.byteLimit
-        let missing = max(overLimit, byteCount + spareByteCount(of: space) - space.availableByteCount)
+        let spareByteCount = isNeeded ? Self.leastSpareByteCount : spareByteCount(of: space)
+        let missing = max(overLimit, byteCount + spareByteCount - space.availableByteCount)
         guard missing > 0 else { return }
 
         // Locked alone, so that no process has loaded from there or begins to.
@@ -58,22 +77,27 @@ extension PackedCache {
         }
         let candidates = entries.filter { idle[$0.folder] != nil && !$0.isTemporary }
         guard candidates.reduce(0, { $0 + $1.byteCount }) >= missing else {
-            throw HostError(code: .noSpace, message: noRoom(overLimit: overLimit > 0, space))
+            throw HostError(code: .noSpace, message: noRoom(overLimit: overLimit > 0, space, byteCount, spareByteCount))
         }
         var freed = 0
         for entry in candidates.sorted(by: { $0.lastUse < $1.lastUse }) where freed < missing {
-            if Folder.removeFile(entry.path) { freed += entry.byteCount }
+            if entry.name.isEmpty {
+                FetchedModel.remove(entry.folder)
+                freed += entry.byteCount
+            } else if Folder.removeFile(entry.path) {
+                freed += entry.byteCount
+            }
         }
         // Fails where something is left, as it should.
         for folder in idle.keys { Folder.removeIfEmpty(folder) }
     }
 
-    private func noRoom(overLimit: Bool, _ space: DiskSpace) -> String {
+    private func noRoom(overLimit: Bool, _ space: DiskSpace, _ byteCount: Int, _ spareByteCount: Int) -> String {
         overLimit
             ? "the cache in \(settings.directory) may take \(settings.byteLimit) bytes, and what running processes use "
-                + "leaves too little of them; raise --cache-limit"
-            : "\(settings.directory) has \(space.availableByteCount) bytes free, of which "
-                + "\(spareByteCount(of: space)) are left alone; make room or choose another --cache-dir"
+                + "leaves less than the \(byteCount) that are needed; raise --cache-limit"
+            : "\(settings.directory) needs \(byteCount) bytes and has \(space.availableByteCount) free, of which "
+                + "\(spareByteCount) are left alone; make room or choose another --cache-dir"
     }
 
     private func entries() -> [Entry] {

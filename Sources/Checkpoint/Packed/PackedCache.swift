@@ -73,7 +73,9 @@ public final class PackedCache: Sendable {
     var root: String { settings.directory + "/packed" }
 
     /// What must stay free on the disk whatever the cache may take.
-    func spareByteCount(of space: DiskSpace) -> Int { max(1 << 30, space.byteCount / 20) }
+    func spareByteCount(of space: DiskSpace) -> Int { max(Self.leastSpareByteCount, space.byteCount / 20) }
+
+    static let leastSpareByteCount = 1 << 30
 
     func space() throws(HostError) -> DiskSpace { try diskSpace(root) }
 }

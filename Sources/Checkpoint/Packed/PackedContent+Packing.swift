@@ -13,6 +13,7 @@ extension PackedContent {
     public func pack(
         pool: ComputePool, progress: (_ doneByteCount: Int) throws -> Void = { _ in }
     ) throws -> SourceDigest {
+        try plan.checkFetched()
         let state = plan.sourceState()
         var checksums: [[UInt32]] = []
         for (section, view) in zip(plan.sections, plan.views) {

@@ -19,9 +19,9 @@ struct PackedFile {
         defer { file.unlock() }
         let fileByteCount = try file.byteCount
         guard fileByteCount >= PackedHeader.prefixByteCount else { throw PackedFileError("it is cut off") }
-        let prefix = try file.bytes(0..<PackedHeader.prefixByteCount)
+        let prefix = try file.bytes(in: 0..<PackedHeader.prefixByteCount)
         let headerByteCount = try PackedHeader.byteCount(ofPrefix: prefix, fileByteCount: fileByteCount)
-        header = try PackedHeader(parsing: file.bytes(0..<headerByteCount), fileByteCount: fileByteCount)
+        header = try PackedHeader(parsing: file.bytes(in: 0..<headerByteCount), fileByteCount: fileByteCount)
         self.file = file
     }
 
@@ -88,17 +88,5 @@ struct PackedFile {
         let bytes = header.encoded()
         // Only read, during the call.
         try? unsafe bytes.withUnsafeBytes { try unsafe file.write($0, at: 0) }
-    }
-}
-
-extension DataFile {
-    /// A copy of some bytes; the range must be small.
-    fileprivate func bytes(_ range: Range<Int>) throws -> [UInt8] {
-        try unsafe [UInt8](unsafeUninitializedCapacity: range.count) { buffer, count in
-            // The buffer has room for the range, which `read` fills whole or throws.
-            let bytes = UnsafeMutableRawBufferPointer(buffer)
-            try unsafe read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<range.count]), at: range.lowerBound)
-            count = range.count
-        }
     }
 }

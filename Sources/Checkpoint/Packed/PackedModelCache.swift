@@ -69,6 +69,7 @@ public final class PackedModelCache: Sendable {
             }
             let state = plan.sourceState()
             if file.header.source.state != state {
+                try plan.checkFetched()
                 try willCompare()
                 guard plan.sourceContent(pool: pool) == file.header.source.content else {
                     throw PackedFileError("it was packed from other weights than the checkpoint has now")
@@ -91,6 +92,14 @@ public final class PackedModelCache: Sendable {
             reject(plan, path, error.message)
         }
         return nil
+    }
+
+    /// Whether a part is there that was packed from the very weights of the checkpoint, as far as that shows without
+    /// reading either.
+    public func holds(_ plan: PackedPlan) -> Bool {
+        guard lock != nil, let file = try? PackedFile(path: path(plan.part)) else { return false }
+        return file.header.mismatch(with: plan, fingerprint: fingerprint) == nil
+            && file.header.source.state == plan.sourceState()
     }
 
     private func reject(_ plan: PackedPlan, _ path: String, _ reason: String) {

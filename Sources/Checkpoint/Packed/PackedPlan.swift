@@ -11,6 +11,18 @@ public struct PackedPlan: Sendable {
     let checkpointPath: String
     /// One for each section.
     let views: [TensorView]
+    /// What is here of the checkpoint's files; nil when they are whole.
+    let fetched: FetchedModel?
+
+    /// Throws `CheckpointError` (`notFetched`) when weights of the part are not here: in their place are zeros.
+    func checkFetched() throws(CheckpointError) {
+        guard let fetched else { return }
+        for view in views where !view.slices.allSatisfy(fetched.holds) {
+            throw CheckpointError(
+                code: .notFetched, path: checkpointPath,
+                message: "tensor \(quoted(view.name)) has not been fetched, or not whole; start the worker again")
+        }
+    }
 
     /// The section of a tensor; nil when the part has none.
     func section(_ tensor: PackedTensor) -> PackedSection? { sections.first { $0.tensor == tensor } }
@@ -41,7 +53,8 @@ extension Checkpoint {
             }
         }
         return PackedPlan(
-            part: part, sections: sections, byteCount: sections.last?.end ?? 0, checkpointPath: path, views: views)
+            part: part, sections: sections, byteCount: sections.last?.end ?? 0, checkpointPath: path, views: views,
+            fetched: fetched)
     }
 
     private func tensors(

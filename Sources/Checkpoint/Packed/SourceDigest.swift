@@ -25,7 +25,8 @@ struct SourceSteps {
 public struct SourceDigest: Sendable, Hashable {
     /// Of all weights: every changed byte of them changes it.
     let content: String
-    /// Of the files' identities (device, inode, size, modification time): while it is the same, so is the content.
+    /// Of the files' identities (device, inode, size, modification time), or of the hashes of what was fetched: while it
+    /// is the same, so is the content.
     let state: String
 }
 
@@ -36,7 +37,7 @@ extension PackedPlan {
         hash.update("phalanx source state 1")
         for view in views {
             for slice in view.slices {
-                hash.update("\(slice.file.identity.key) \(slice.range)")
+                hash.update(fetched?.contentName(of: slice) ?? "\(slice.file.identity.key) \(slice.range)")
             }
         }
         return hash.hexadecimal()

@@ -10,7 +10,8 @@ const KNOWN = new Set([
   "id", "address", "processID", "state", "layers", "threadCount", "memoryLimitByteCount", "memoryByteCount",
   "loadedFraction", "load", "tokensPerSecond", "busyFraction", "bubbleFraction", "detail", "replica",
 ]);
-const ACTIVITIES = { packing: "packing", readingCache: "reading cache", comparing: "comparing with cache" };
+const ACTIVITIES = { packing: "packing", readingCache: "reading cache", comparing: "comparing with cache",
+  hashing: "model is hashed", fetching: "fetching" };
 
 /** What a worker does, in words; colour alone never tells it. */
 function stateText(worker) {

@@ -15,7 +15,13 @@ struct WorkerCommand: AsyncParsableCommand {
         abstract: "Joins a coordinator, holds some of the model's layers and computes.",
         discussion: """
             The worker opens the checkpoint at --model, or at the path that the coordinator names, and reads only its own \
-            layers. It joins again by itself when the coordinator went away and comes back.
+            layers. Where neither is given and the coordinator's path leads to no such checkpoint on this machine, it \
+            fetches the weights of its layers, and only those, from the coordinator and from workers that have them: \
+            checked by SHA-256 against the coordinator's list, kept in the cache directory within --cache-limit, and \
+            continued where they stopped after a cut. A file that --model names and that is not the coordinator's model \
+            is an error.
+
+            It joins again by itself when the coordinator went away and comes back.
 
             SIGTERM asks the coordinator to give the worker's layers to others first (see `phalanx drain --help`), and \
             then ends it with status 0. While the cluster cannot do without the worker it stays, for at most \
@@ -44,6 +50,9 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(
         name: .shortAndLong, help: "This machine's copy of the model (default: the path that the coordinator names).")
     var model: String?
+
+    @Flag(help: "Fetch no weights from other nodes: a worker without the model then fails.")
+    var noFetch = false
 
     @OptionGroup var resources: ResourceOptions
     @OptionGroup var caching: CacheOptions
@@ -86,7 +95,7 @@ struct WorkerCommand: AsyncParsableCommand {
         let cache = caching.cache(logger: logger)
         let trust = try await NodeTrust.open(
             .worker, name: name, binding: binding, tokens: tokens, coordinator: join, logs: logs)
-        let configuration = WorkerConfiguration(
+        var configuration = WorkerConfiguration(
             coordinatorHost: join.host, coordinatorPort: join.port, bindHost: bind, bindPort: port,
             advertisedHost: advertise ?? bind,
             node: NodeID(trust.name ?? name ?? "\(ProcessInfo.processInfo.hostName)-\(processID)"),
@@ -97,6 +106,7 @@ struct WorkerCommand: AsyncParsableCommand {
             modelPath: try model.map(DemoModel.resolve), cache: cache,
             // A worker that was started by another command is shown there.
             watchLoading: exitWithInput ? nil : LoadingDisplay().show)
+        configuration.fetchesWeights = !noFetch
         let worker = Worker(
             configuration: configuration, transport: trust.transport, logger: logger)
         // A parent that asks for the end waits longer than this before it insists.

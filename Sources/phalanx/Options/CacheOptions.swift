@@ -13,7 +13,7 @@ struct CacheOptions: ParsableArguments {
             valueName: "dir"))
     var cacheDir: String?
 
-    @Option(help: "The most that packed weights of all models may take there; the longest unused go first.")
+    @Option(help: "The most that packed and fetched weights of all models may take there; the longest unused go first.")
     var cacheLimit = ByteCountArgument(byteCount: PackedCache.Settings.defaultByteLimit)
 
     @Flag(help: "Pack the weights anew at every start and write nothing.")
@@ -80,7 +80,7 @@ struct CacheOptions: ParsableArguments {
 struct CoordinatorCacheOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Where the model's fingerprint is remembered, so that the next start is quick (default: "
+            "Where the model's fingerprint and hashes are remembered, so that the next start is quick (default: "
                 + "$XDG_CACHE_HOME/phalanx or ~/.cache/phalanx).",
             valueName: "dir"))
     var cacheDir: String?

@@ -1573,7 +1573,7 @@ const ProtobufCMessageDescriptor phalanx__v1__node_address__descriptor =
   (ProtobufCMessageInit) phalanx__v1__node_address__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__stage_assignment__field_descriptors[11] =
+static const ProtobufCFieldDescriptor phalanx__v1__stage_assignment__field_descriptors[12] =
 {
   {
     "epoch",
@@ -1707,6 +1707,18 @@ static const ProtobufCFieldDescriptor phalanx__v1__stage_assignment__field_descr
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "peers",
+    12,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Phalanx__V1__StageAssignment, n_peers),
+    offsetof(Phalanx__V1__StageAssignment, peers),
+    &phalanx__v1__node_address__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__stage_assignment__field_indices_by_name[] = {
   0,   /* field[0] = epoch */
@@ -1717,6 +1729,7 @@ static const unsigned phalanx__v1__stage_assignment__field_indices_by_name[] = {
   4,   /* field[4] = model_path */
   10,   /* field[10] = next */
   7,   /* field[7] = page_count */
+  11,   /* field[11] = peers */
   1,   /* field[1] = stage */
   2,   /* field[2] = stage_count */
   9,   /* field[9] = vocabulary_limit */
@@ -1724,7 +1737,7 @@ static const unsigned phalanx__v1__stage_assignment__field_indices_by_name[] = {
 static const ProtobufCIntRange phalanx__v1__stage_assignment__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__stage_assignment__descriptor =
 {
@@ -1734,7 +1747,7 @@ const ProtobufCMessageDescriptor phalanx__v1__stage_assignment__descriptor =
   "Phalanx__V1__StageAssignment",
   "phalanx.v1",
   sizeof(Phalanx__V1__StageAssignment),
-  11,
+  12,
   phalanx__v1__stage_assignment__field_descriptors,
   phalanx__v1__stage_assignment__field_indices_by_name,
   1,  phalanx__v1__stage_assignment__number_ranges,

@@ -783,19 +783,23 @@ const ProtobufCMessageDescriptor phalanx__v1__scored_token__descriptor =
   (ProtobufCMessageInit) phalanx__v1__scored_token__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue phalanx__v1__load_activity__enum_values_by_number[4] =
+static const ProtobufCEnumValue phalanx__v1__load_activity__enum_values_by_number[6] =
 {
   { "LOAD_ACTIVITY_UNSPECIFIED", "PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_UNSPECIFIED", 0 },
   { "LOAD_ACTIVITY_PACKING", "PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_PACKING", 1 },
   { "LOAD_ACTIVITY_READING_CACHE", "PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_READING_CACHE", 2 },
   { "LOAD_ACTIVITY_COMPARING", "PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_COMPARING", 3 },
+  { "LOAD_ACTIVITY_HASHING", "PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_HASHING", 4 },
+  { "LOAD_ACTIVITY_FETCHING", "PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_FETCHING", 5 },
 };
 static const ProtobufCIntRange phalanx__v1__load_activity__value_ranges[] = {
-{0, 0},{0, 4}
+{0, 0},{0, 6}
 };
-static const ProtobufCEnumValueIndex phalanx__v1__load_activity__enum_values_by_name[4] =
+static const ProtobufCEnumValueIndex phalanx__v1__load_activity__enum_values_by_name[6] =
 {
   { "LOAD_ACTIVITY_COMPARING", 3 },
+  { "LOAD_ACTIVITY_FETCHING", 5 },
+  { "LOAD_ACTIVITY_HASHING", 4 },
   { "LOAD_ACTIVITY_PACKING", 1 },
   { "LOAD_ACTIVITY_READING_CACHE", 2 },
   { "LOAD_ACTIVITY_UNSPECIFIED", 0 },
@@ -807,9 +811,9 @@ const ProtobufCEnumDescriptor phalanx__v1__load_activity__descriptor =
   "LoadActivity",
   "Phalanx__V1__LoadActivity",
   "phalanx.v1",
-  4,
+  6,
   phalanx__v1__load_activity__enum_values_by_number,
-  4,
+  6,
   phalanx__v1__load_activity__enum_values_by_name,
   1,
   phalanx__v1__load_activity__value_ranges,

@@ -240,10 +240,15 @@ struct  Phalanx__V1__StageAssignment
    * Absent for the last stage.
    */
   Phalanx__V1__NodeAddress *next;
+  /*
+   * Other workers, which may have the weights that this one lacks.
+   */
+  size_t n_peers;
+  Phalanx__V1__NodeAddress **peers;
 };
 #define PHALANX__V1__STAGE_ASSIGNMENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__stage_assignment__descriptor) \
-    , NULL, 0, 0, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, PHALANX__V1__KVTYPE__KV_TYPE_UNSPECIFIED, 0, 0, 0, NULL }
+    , NULL, 0, 0, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, PHALANX__V1__KVTYPE__KV_TYPE_UNSPECIFIED, 0, 0, 0, NULL, 0,NULL }
 
 
 struct  Phalanx__V1__Shutdown

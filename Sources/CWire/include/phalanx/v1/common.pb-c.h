@@ -33,7 +33,9 @@ typedef enum _Phalanx__V1__LoadActivity {
   PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_UNSPECIFIED = 0,
   PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_PACKING = 1,
   PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_READING_CACHE = 2,
-  PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_COMPARING = 3
+  PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_COMPARING = 3,
+  PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_HASHING = 4,
+  PHALANX__V1__LOAD_ACTIVITY__LOAD_ACTIVITY_FETCHING = 5
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PHALANX__V1__LOAD_ACTIVITY)
 } Phalanx__V1__LoadActivity;
 
@@ -94,7 +96,7 @@ struct  Phalanx__V1__LayerRange
 
 
 /*
- * How far a worker is with it, in bytes of packed weights.
+ * How far a worker is with it, in bytes of packed weights, or of the checkpoint while it is hashed or fetched.
  */
 struct  Phalanx__V1__LoadState
 {
