@@ -85,7 +85,7 @@ struct EmbeddingRouteTests {
     func `what cannot be is refused by name`(path: String, body: String, parameter: String) async throws {
         try await withGateway { client in
             let answer = try await client.post(path, body)
-            #expect(answer.code == 400 && (try answer.json())["error"]["param"].text == parameter)
+            #expect(try answer.code == 400 && answer.json()["error"]["param"].text == parameter)
         }
     }
 
@@ -97,7 +97,7 @@ struct EmbeddingRouteTests {
     func `Ollama's clients are refused in its words`(path: String, body: String) async throws {
         try await withGateway { client in
             let answer = try await client.post(path, body)
-            #expect(answer.code == 400 && (try answer.json())["error"].text != nil)
+            #expect(try answer.code == 400 && answer.json()["error"].text != nil)
         }
     }
 
@@ -106,7 +106,7 @@ struct EmbeddingRouteTests {
         try await withGateway(engine) { client in
             let long = String(repeating: "a", count: engine.contextLength + 1)
             let answer = try await client.post("/v1/embeddings", "{\"input\": \"\(long)\"}")
-            #expect(answer.code == 400 && (try answer.json())["error"]["code"] == "context_length_exceeded")
+            #expect(try answer.code == 400 && answer.json()["error"]["code"] == "context_length_exceeded")
             let fits = String(repeating: "a", count: engine.contextLength)
             #expect(try await client.post("/v1/embeddings", "{\"input\": \"\(fits)\"}").code == 200)
         }
