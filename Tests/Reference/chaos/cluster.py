@@ -1,6 +1,5 @@
 """A coordinator with its gateway and workers, each a process on a host of its own, and what happens to them."""
 
-import functools
 import json
 import os
 import pathlib
@@ -18,6 +17,8 @@ PROXY_NUMBER, PROXY_OFFSET = 99, 100
 MEMORY = "59MiB"
 # Workers are equal; so a worker that is back need not be measured, which would disturb the others.
 SPEED = "1000000000"
+# As long a worker that is asked to end waits for others to take its layers.
+DRAIN_SECONDS = 10
 
 
 class Node:
@@ -101,7 +102,7 @@ class Cluster:
             self.workers[name] = Node(host, [
                 phalanx, "worker", "--join", f"{coordinator.address}:{NODE_PORT}", "--bind", host.address, "--port",
                 str(WORKER_PORT), "--advertise", advertised, "--name", name, "--threads", "1", "--memory", MEMORY,
-                "--speed", SPEED, *self._trust(name),
+                "--speed", SPEED, "--drain-timeout", str(DRAIN_SECONDS), *self._trust(name),
             ], folder, self.environment)
         self.guests = tuple(guests)
         self.proxy = None
@@ -109,7 +110,11 @@ class Cluster:
             self._start_proxy(pairs)
 
     def _phalanx(self, *arguments):
-        done = subprocess.run([self.phalanx, *arguments], env=self.environment, capture_output=True, text=True)
+        try:
+            done = subprocess.run(
+                [self.phalanx, *arguments], env=self.environment, capture_output=True, text=True, timeout=60)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"phalanx {' '.join(arguments)} took more than 60 s") from None
         if done.returncode:
             raise Failure(f"phalanx {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
@@ -174,10 +179,6 @@ class Cluster:
         status, body = self.fetch("/status")
         return {worker["id"] for worker in body["workers"]} if status == 200 else set()
 
-    @functools.cache
-    def can_drain(self):
-        return "\n  drain " in self._phalanx("--help")
-
     def begin(self, fault):
         """Lets a fault happen. Gives a note when something went otherwise than it should."""
         node = self.workers[fault.target]
@@ -197,11 +198,22 @@ class Cluster:
         elif fault.kind == "restart":
             return self._leave(node, fault, node.end(signal.SIGTERM, 30))
         elif fault.kind == "drain":
-            self._phalanx("drain", fault.target, "--url", f"http://{self.address[0]}:{HTTP_PORT}")
-            return self._leave(node, fault, node.end(0, 30))
+            return self._drain(node, fault)
         elif fault.kind == "join":
             node.start()
         return None
+
+    def _drain(self, node, fault):
+        node.is_wanted = False
+        try:
+            self._phalanx("drain", fault.target, "--coordinator", f"{self.address[0]}:{NODE_PORT}",
+                          *([] if self.secure else ["--cluster-dir", "none"]))
+        except Failure as failure:
+            # That the others cannot do without it now, or that it is not there, is a good answer.
+            node.is_wanted = True
+            is_refused = "is needed" in str(failure) or "no worker is named" in str(failure)
+            return None if is_refused else str(failure)
+        return self._leave(node, fault, node.end(0, 30))
 
     def _one_way(self, host, fault, action):
         if "to" in fault.detail:
@@ -220,7 +232,8 @@ class Cluster:
         node = self.workers[fault.target]
         host = node.host
         if fault.kind in ("kill", "restart", "drain"):
-            node.start()
+            if not node.is_running:
+                node.start()
         elif fault.kind == "stop":
             node.send(signal.SIGCONT)
         elif fault.kind == "cut":
