@@ -106,6 +106,27 @@ import Testing
         #expect(throws: CheckpointError.self) { try WeightManifest(encoded: try manifest(), fingerprint: "f") }
     }
 
+    @Test(arguments: 0..<100)
+    func `changed bytes are read or refused, never more`(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        var bytes = try manifest()
+        for _ in 0...Int.random(in: 0..<4, using: &random) {
+            let place = Int.random(in: bytes.indices, using: &random)
+            switch Int.random(in: 0..<3, using: &random) {
+            case 0: bytes[place] = Array("0123456789-,:{}[]\"eE.".utf8).randomElement(using: &random) ?? 0
+            case 1: bytes.insert(Array("0123456789-".utf8).randomElement(using: &random) ?? 0, at: place)
+            default: bytes.remove(at: place)
+            }
+        }
+        do throws(CheckpointError) {
+            let manifest = try WeightManifest(encoded: bytes, fingerprint: fingerprint)
+            // What is believed can be used.
+            #expect(manifest.byteCount <= manifest.files.reduce(0) { $0 + $1.byteCount }, "seed \(seed)")
+        } catch {
+            #expect(error.code == .malformed, "seed \(seed)")
+        }
+    }
+
     private func piece(_ file: Int, _ offset: Int, _ byteCount: Int, hash: String? = nil) -> String {
         let hash = hash ?? String(repeating: "a", count: 64)
         return

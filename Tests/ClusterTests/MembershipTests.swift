@@ -83,6 +83,14 @@ import Testing
         #expect(!isRefused(table.hello(3, name: "x", process: 10)))
     }
 
+    @Test func `the peers to fetch weights from are the next ones, a few, and never oneself`() {
+        var table = Table(workers: 6)
+        for number in 1...5 { _ = table.hello(UInt64(number)) }
+        let plan = assignments(table.hello(6))
+        #expect(plan[1]?.peers.map(\.node.rawValue) == ["w2", "w3", "w4", "w5"])
+        #expect(plan[4]?.peers.map(\.node.rawValue) == ["w5", "w6", "w1", "w2"])
+    }
+
     @Test func `a worker that nobody could dial is refused`() {
         var table = Table(workers: 1)
         #expect(isRefused(table.hello(1, port: 0)))
@@ -106,6 +114,8 @@ import Testing
         #expect(plan[1]?.layers == LayerRange(first: 0, end: 3) && plan[2]?.layers == LayerRange(first: 3, end: 6))
         #expect(plan[1]?.next == NodeAddress(node: NodeID("w2"), host: "127.0.0.1", port: 7002))
         #expect(plan[2]?.next == nil)
+        // Each may fetch weights from the other.
+        #expect(plan[1]?.peers.map(\.port) == [7002] && plan[2]?.peers.map(\.port) == [7001])
         #expect(plan[1]?.epoch == Epoch(term: 3, plan: 1) && plan[2]?.stage == 1 && plan[2]?.stageCount == 2)
         #expect(serves(table.ready(2)) == nil)
         #expect(serves(table.ready(1, Epoch(term: 3, plan: 0))) == nil, "of another epoch")

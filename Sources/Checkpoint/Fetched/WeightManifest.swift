@@ -44,7 +44,7 @@ public struct WeightManifest: Codable, Sendable, Hashable {
     static let pieceByteLimit = 8 << 20
     /// Bounds on what a peer may make this process believe.
     static let pieceLimit = 1 << 18
-    static let fileLimit = 10_000
+    static let fileLimit = 1000
     static let fileByteLimit = 1 << 46
 
     init(fingerprint: String, format: Checkpoint.Format, files: [File], pieces: [Piece]) {
