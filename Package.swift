@@ -32,6 +32,7 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -98,7 +99,8 @@ let package = Package(
         module(
             "Gateway",
             [
-                "Inference", "Tokenization", "Grammar", hummingbird, nioCore, nioHTTP1, httpTypes, logging, lifecycle,
+                "Inference", "Tokenization", "Grammar", hummingbird, hummingbirdTLS, nioCore, nioHTTP1, nioSSL,
+                httpTypes, httpClient, crypto, logging, lifecycle,
             ],
             // The web page and the description of the API are part of the program: no files beside it to get lost.
             resources: [.embedInCode("OpenAPI/openapi.json")]
@@ -159,15 +161,15 @@ let package = Package(
         tests(
             "Gateway",
             [
-                "Gateway", "Inference", "Tokenization", "Grammar", httpClient, nioCore, nioHTTP1, httpTypes, logging,
-                lifecycle,
+                "Gateway", "Inference", "Tokenization", "Grammar", "Trust", certificates, crypto, httpClient, nioCore,
+                nioHTTP1, nioSSL, httpTypes, logging, lifecycle,
             ]),
         tests("Terminal", ["Terminal", "Inference"]),
         tests(
             "Node",
             [
                 "CoordinatorNode", "WorkerNode", "CoordinatorClient", "Gateway", "Transport", "Trust", "Inference",
-                "Checkpoint", "Host", "Tokenization", "Grammar", "Wire", logging,
+                "Scheduling", "Checkpoint", "Host", "Tokenization", "Grammar", "Wire", logging,
             ]),
         tests("Bench", ["Bench", "Checkpoint", "Host", "Kernels", "Inference", "Phi", "Tokenization"]),
         tests("CommandLine", ["phalanx"]),

@@ -19,6 +19,14 @@ public enum EngineService {
                 _ = try await question(EmptyMessage.self, stream)
                 try await answer(stream) { try await engine.status().wireBytes() }
             },
+            Services.authorize: { stream in
+                let key = try await question(AuthorizeRequest.self, stream).key
+                let reply: AuthorizeReply
+                do {
+                    reply = .client(try await engine.authorize(key))
+                } catch let error as EngineError { reply = .error(error) }
+                try await stream.send(reply.wireBytes())
+            },
             Services.tokenizer: { stream in try await serveTokenizer(engine, stream) },
             Services.generate: { stream in try await serveGeneration(engine, stream) },
         ]
@@ -102,7 +110,7 @@ public enum EngineService {
     }
 
     private static func sendEvents(_ generation: GenerationStream, _ stream: any RPCStream) async throws {
-        try await stream.send(EngineReply.accepted.wireBytes())
+        try await stream.send(EngineReply.accepted(generation.limits).wireBytes())
         do {
             for try await event in generation.events { try await send(event, stream) }
             try Task.checkCancellation()

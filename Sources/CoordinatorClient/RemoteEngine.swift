@@ -44,6 +44,18 @@ public final class RemoteEngine: Engine {
         }
     }
 
+    public func authorize(_ key: KeyHash?) async throws -> String? {
+        let reply = try await ask { connection in
+            try AuthorizeReply(
+                wireBytes: try await connection.unary(
+                    Services.authorize, AuthorizeRequest(key: key).wireBytes(), timeout: Self.answerTimeout))
+        }
+        switch reply {
+        case .client(let name): return name
+        case .error(let error): throw error
+        }
+    }
+
     /// Fetches the definition and holds it against the hash.
     public func tokenizerDefinition(hash: String) async throws -> [UInt8] {
         let definition = try await ask { connection in
@@ -94,16 +106,17 @@ public final class RemoteEngine: Engine {
             }
             return (stream, stream.messages)
         }
+        let limits: RateLimits?
         do {
-            try await awaitAcceptance(messages, of: stream)
+            limits = try await awaitAcceptance(messages, of: stream)
         } catch {
             stream.cancel(RPCError(.cancelled, "the request was given up"))
             throw engineError(error)
         }
-        return forward(stream, messages)
+        return forward(stream, messages, limits)
     }
 
-    private func awaitAcceptance(_ messages: RPCMessages, of stream: any RPCStream) async throws {
+    private func awaitAcceptance(_ messages: RPCMessages, of stream: any RPCStream) async throws -> RateLimits? {
         let patience = Task {
             try await Task.sleep(for: Self.answerTimeout)
             stream.cancel(RPCError(.deadlineExceeded, "the coordinator did not take the request in time"))
@@ -114,14 +127,16 @@ public final class RemoteEngine: Engine {
             throw WireError("EngineReply", "the call ended before the request was taken")
         }
         switch try EngineReply(wireBytes: first) {
-        case .accepted: return
+        case .accepted(let limits): return limits
         case .error(let error): throw error
         case .event, .promptLogprobs: throw WireError("EngineReply", "an event came before the request was taken")
         }
     }
 
     /// Turns replies into events until the request is complete; cancels the call when nobody listens any more.
-    private func forward(_ stream: any RPCStream, _ messages: RPCMessages) -> GenerationStream {
+    private func forward(
+        _ stream: any RPCStream, _ messages: RPCMessages, _ limits: RateLimits?
+    ) -> GenerationStream {
         let (events, continuation) = AsyncThrowingStream.makeStream(of: GenerationEvent.self)
         let reader = Task {
             do {
@@ -138,7 +153,7 @@ public final class RemoteEngine: Engine {
             stream.cancel(RPCError(.cancelled, "the client went away"))
             reader.cancel()
         }
-        return GenerationStream(events: events) { choice in
+        return GenerationStream(events: events, limits: limits) { choice in
             // Nobody waits for it: when the call is over, so is the choice.
             Task { try? await stream.send(GenerateMessage.cancelChoice(choice).wireBytes()) }
         }

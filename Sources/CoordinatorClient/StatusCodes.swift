@@ -13,6 +13,7 @@ extension RPCError {
             case .unavailable: .unavailable
             case .deadlineExceeded: .deadlineExceeded
             case .cancelled: .cancelled
+            case .unauthenticated: .unauthenticated
             case .internal: .internalError
             }
         self.init(code, error.message)

@@ -36,7 +36,10 @@ extension Coordinator: Engine {
             scheduling: activity)
     }
 
+    public func authorize(_ key: KeyHash?) async throws -> String? { try clients.client(key)?.name }
+
     public func generate(_ request: GenerationRequest) async throws -> GenerationStream {
+        _ = try clients.client(request.key)
         try await prepareGrammar(of: request)
         return try submit(request)
     }

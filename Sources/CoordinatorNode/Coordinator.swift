@@ -26,6 +26,7 @@ public actor Coordinator {
     private var firstStages: [ReplicaID: WorkerLink] = [:]
     private var streams = RequestStreams()
     private var grammars = GrammarDesk()
+    var clients: ClientDesk
     private let grammarCompiler: GrammarCompiler
     private var generator = SystemRandomNumberGenerator()
     private var listener: (any RPCListener)?
@@ -59,6 +60,7 @@ public actor Coordinator {
             tokenizerDefinition: model.tokenizerDefinition, model: model.description)
         membership = Membership(configuration: model.clusterConfiguration(configuration), term: 1)
         router = Router(configuration: model.schedulerConfiguration(configuration))
+        clients = ClientDesk(configuration.clientKeys, logger: logger)
         began = clock.now
         outageBegan = 0
     }
@@ -289,6 +291,7 @@ public actor Coordinator {
     private func deliverEvents() {
         for event in router.takeEvents() {
             if event.isLast { grammars.close(event.ticket) }
+            clients.note(event, now: now)
             streams.deliver(event)
         }
     }
@@ -316,7 +319,16 @@ public actor Coordinator {
         }
         if let outageBegan, now - outageBegan > Double(configuration.outageMilliseconds) { throw unavailable }
         try grammars.check(request)
-        let ticket = try router.submit(request, now: now, using: &generator)
+        var request = request
+        let charge = try clients.admit(&request, contextLength: model.description.contextLength, now: now)
+        let ticket: RequestTicket
+        do throws(EngineError) {
+            ticket = try router.submit(request, now: now, using: &generator)
+        } catch {
+            clients.undo(charge, now: now)
+            throw error
+        }
+        clients.open(ticket, charge)
         grammars.open(ticket, request)
         let (events, continuation) = AsyncThrowingStream.makeStream(of: GenerationEvent.self)
         streams.add(ticket, continuation)
@@ -326,7 +338,7 @@ public actor Coordinator {
         }
         pump()
         return GenerationStream(
-            events: events,
+            events: events, limits: charge?.limits,
             cancelChoice: { [weak self] choice in Task { await self?.cancel(choice, of: ticket) } })
     }
 

@@ -1,4 +1,5 @@
 public import Inference
+public import Trust
 
 /// What a coordinator serves, where and how.
 public struct CoordinatorConfiguration: Sendable {
@@ -41,6 +42,8 @@ public struct CoordinatorConfiguration: Sendable {
     public var outageMilliseconds: Int
     /// Where the checkpoint's fingerprint is remembered; nil computes it at every start.
     public var cacheDirectory: String?
+    /// Where the API keys lie; nil lets everybody ask.
+    public var clientKeys: ClientKeyDirectory?
     /// Tell the workers to end when the coordinator ends.
     public var dismissesWorkers = true
 

@@ -8,6 +8,11 @@ public protocol Engine: Sendable {
 
     func status() async throws -> ClusterStatus
 
+    /// The name of the client that has an API key; nil when no keys were made, so that anybody may ask.
+    ///
+    /// Throws `EngineError` (`unauthenticated`) when there are keys and this is none of them.
+    func authorize(_ key: KeyHash?) async throws -> String?
+
     /// Checks the request, queues it and returns its events. Throws `EngineError` when it is refused.
     func generate(_ request: GenerationRequest) async throws -> GenerationStream
 }

@@ -13,6 +13,8 @@ public struct EngineError: Error, Hashable, Sendable, CustomStringConvertible {
         case deadlineExceeded
         /// The client or the server ended it.
         case cancelled
+        /// No API key came along, or one that is not good.
+        case unauthenticated
         /// Our own fault.
         case `internal`
     }
@@ -23,12 +25,17 @@ public struct EngineError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The request's field that is to blame, in the API's spelling.
     public let parameter: String?
     public let retryAfterSeconds: Int?
+    /// Of the client, where these are the reason.
+    public let limits: RateLimits?
 
-    public init(code: Code, message: String, parameter: String? = nil, retryAfterSeconds: Int? = nil) {
+    public init(
+        code: Code, message: String, parameter: String? = nil, retryAfterSeconds: Int? = nil, limits: RateLimits? = nil
+    ) {
         self.code = code
         self.message = message
         self.parameter = parameter
         self.retryAfterSeconds = retryAfterSeconds
+        self.limits = limits
     }
 
     public var description: String { message }

@@ -58,11 +58,15 @@ public struct GenerationStream: Sendable {
     public let events: AsyncThrowingStream<GenerationEvent, any Error>
     /// Ends one choice (a stop string was found); it then reports `.finished(choice, .cancelled)`.
     public let cancelChoice: @Sendable (Int) -> Void
+    /// What the client may still ask for after this request; nil when nothing limits it.
+    public let limits: RateLimits?
 
     public init(
-        events: AsyncThrowingStream<GenerationEvent, any Error>, cancelChoice: @escaping @Sendable (Int) -> Void
+        events: AsyncThrowingStream<GenerationEvent, any Error>, limits: RateLimits? = nil,
+        cancelChoice: @escaping @Sendable (Int) -> Void
     ) {
         self.events = events
+        self.limits = limits
         self.cancelChoice = cancelChoice
     }
 }

@@ -22,7 +22,7 @@ public struct GenerationRequest: Hashable, Sendable {
     /// The longest the whole request may take, in milliseconds; nil for the coordinator's default.
     public var timeoutMilliseconds: Int?
     /// Who asks, at most 256 bytes: clients of equal priority share the cluster fairly. Requests without a name are one
-    /// client's.
+    /// client's. Whoever has an API key is known by its name instead.
     public var client: String
     /// Lower ones come first; fairness between clients begins among equals. Within 32 bits.
     public var priority: Int
@@ -33,13 +33,15 @@ public struct GenerationRequest: Hashable, Sendable {
     public var grammar: GrammarConstraint?
     /// Whether the mean of the prompt's last hidden states is wanted, and nothing else: `maxTokens` is 0 then.
     public var wantsEmbedding: Bool
+    /// Of the client's API key, by which it is known and limited; nil when it showed none.
+    public var key: KeyHash?
 
     public init(
         id: RequestID, prompt: [Int32], generated: [Int32] = [], choiceCount: Int = 1, maxTokens: Int? = nil,
         sampling: SamplingParameters = SamplingParameters(), seed: UInt64? = nil, ignoreEndOfSequence: Bool = false,
         stopTokens: [Int32] = [], logprobCount: Int? = nil, promptLogprobCount: Int? = nil,
         timeoutMilliseconds: Int? = nil, client: String = "", priority: Int = 0, cacheSalt: String? = nil,
-        grammar: GrammarConstraint? = nil, wantsEmbedding: Bool = false
+        grammar: GrammarConstraint? = nil, wantsEmbedding: Bool = false, key: KeyHash? = nil
     ) {
         self.id = id
         self.prompt = prompt
@@ -58,5 +60,6 @@ public struct GenerationRequest: Hashable, Sendable {
         self.cacheSalt = cacheSalt
         self.grammar = grammar
         self.wantsEmbedding = wantsEmbedding
+        self.key = key
     }
 }

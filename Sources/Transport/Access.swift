@@ -33,5 +33,6 @@ extension Services {
         tokenizer: [.gateway, .coordinator],
         status: [.gateway, .coordinator],
         generate: [.gateway, .coordinator],
+        authorize: [.gateway, .coordinator],
     ]
 }

@@ -14,6 +14,8 @@ public enum Services {
     public static let status = RPCMethod(service: "phalanx.v1.Engine", name: "Status")
     /// Gateway to coordinator: one request up (then cancellations of single choices), events down.
     public static let generate = RPCMethod(service: "phalanx.v1.Engine", name: "Generate")
+    /// Gateway to coordinator: who has an API key.
+    public static let authorize = RPCMethod(service: "phalanx.v1.Engine", name: "Authorize")
     /// New node to coordinator: a join token and a certificate request; the only method for those without a certificate.
     public static let enrol = RPCMethod(service: "phalanx.v1.Trust", name: "Enrol")
     /// Node to coordinator: a request for a certificate in place of the one it shows.

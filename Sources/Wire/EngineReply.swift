@@ -4,7 +4,7 @@ public import Inference
 /// Coordinator to gateway within one call.
 public enum EngineReply: Hashable, Sendable, WireMessage {
     /// The request is checked and taken; the first reply to a good request.
-    case accepted
+    case accepted(RateLimits?)
     case event(GenerationEvent)
     /// Scores of prompt tokens, of which more follow; `.event(.promptLogprobs)` brings the last of them.
     case promptLogprobs([ScoredToken])
@@ -22,7 +22,9 @@ public enum EngineReply: Hashable, Sendable, WireMessage {
         let message = unsafe pointer.pointee
         let choices = 0...WireLimits.choiceCount
         switch unsafe message.content_case {
-        case PHALANX__V1__ENGINE_REPLY__CONTENT_ACCEPTED: self = .accepted
+        case PHALANX__V1__ENGINE_REPLY__CONTENT_ACCEPTED:
+            let accepted = try unsafe WireReader.required(message.accepted, "EngineReply.accepted").pointee
+            self = .accepted(try unsafe RateLimits(wire: accepted.limits))
         case PHALANX__V1__ENGINE_REPLY__CONTENT_QUEUED:
             let queued = try unsafe WireReader.required(message.queued, "EngineReply.queued").pointee
             self = .event(.queued(ahead: try WireReader.count(unsafe queued.ahead_count, "Queued.ahead_count")))
@@ -70,9 +72,11 @@ extension WireArena {
     fileprivate func engineReply(_ value: EngineReply) -> UnsafeMutablePointer<Phalanx__V1__EngineReply> {
         let message = unsafe make(phalanx__v1__engine_reply__init)
         switch value {
-        case .accepted:
+        case .accepted(let limits):
+            let accepted = unsafe make(phalanx__v1__accepted__init)
+            unsafe accepted.pointee.limits = unsafe rateLimits(limits)
             unsafe message.pointee.content_case = PHALANX__V1__ENGINE_REPLY__CONTENT_ACCEPTED
-            unsafe message.pointee.accepted = unsafe make(phalanx__v1__accepted__init)
+            unsafe message.pointee.accepted = unsafe accepted
         case .event(let event): unsafe set(event, in: message)
         case .promptLogprobs(let tokens): unsafe set(tokens, isLast: false, in: message)
         case .error(let error):

@@ -72,6 +72,7 @@ extension WireArena {
             unsafe message.pointee.grammar = unsafe grammar
         }
         unsafe message.pointee.wants_embedding = request.wantsEmbedding ? 1 : 0
+        if let key = request.key { unsafe message.pointee.key_hash = unsafe bytes(key.bytes) }
         return unsafe message
     }
 }
@@ -112,6 +113,7 @@ extension GenerationRequest {
             priority: unsafe Int(message.priority),
             cacheSalt: try unsafe WireReader.text(
                 message.cache_salt, "\(field).cache_salt", limit: WireLimits.nameByteCount),
-            grammar: grammar, wantsEmbedding: unsafe message.wants_embedding != 0)
+            grammar: grammar, wantsEmbedding: unsafe message.wants_embedding != 0,
+            key: try unsafe WireReader.keyHash(message.key_hash, "\(field).key_hash"))
     }
 }

@@ -20,6 +20,7 @@ extension WireArena {
         unsafe message.pointee.message = unsafe text(error.message)
         unsafe message.pointee.parameter = unsafe optionalText(error.parameter, limit: WireLimits.nameByteCount)
         unsafe message.pointee.retry_after_seconds = unsafe count(error.retryAfterSeconds)
+        unsafe message.pointee.limits = unsafe rateLimits(error.limits)
         return unsafe message
     }
 }
@@ -73,7 +74,8 @@ extension EngineError {
             parameter: try unsafe WireReader.text(
                 message.parameter, "EngineError.parameter", limit: WireLimits.nameByteCount),
             retryAfterSeconds: try unsafe WireReader.count(
-                message.retry_after_seconds, seconds, "EngineError.retry_after_seconds"))
+                message.retry_after_seconds, seconds, "EngineError.retry_after_seconds"),
+            limits: try unsafe RateLimits(wire: message.limits))
     }
 }
 
@@ -87,6 +89,7 @@ extension EngineError.Code {
         case PHALANX__V1__ERROR_CODE__ERROR_CODE_DEADLINE_EXCEEDED: self = .deadlineExceeded
         case PHALANX__V1__ERROR_CODE__ERROR_CODE_CANCELLED: self = .cancelled
         case PHALANX__V1__ERROR_CODE__ERROR_CODE_INTERNAL: self = .internal
+        case PHALANX__V1__ERROR_CODE__ERROR_CODE_UNAUTHENTICATED: self = .unauthenticated
         default: throw WireError("EngineError.code", "\(code.rawValue) is not known")
         }
     }
@@ -99,6 +102,7 @@ extension EngineError.Code {
         case .unavailable: PHALANX__V1__ERROR_CODE__ERROR_CODE_UNAVAILABLE
         case .deadlineExceeded: PHALANX__V1__ERROR_CODE__ERROR_CODE_DEADLINE_EXCEEDED
         case .cancelled: PHALANX__V1__ERROR_CODE__ERROR_CODE_CANCELLED
+        case .unauthenticated: PHALANX__V1__ERROR_CODE__ERROR_CODE_UNAUTHENTICATED
         case .internal: PHALANX__V1__ERROR_CODE__ERROR_CODE_INTERNAL
         }
     }

@@ -145,7 +145,7 @@ public struct TrustUpdate: Hashable, Sendable, WireMessage {
 }
 
 extension WireArena {
-    fileprivate func bytes(_ bytes: [UInt8]) -> ProtobufCBinaryData {
+    func bytes(_ bytes: [UInt8]) -> ProtobufCBinaryData {
         unsafe ProtobufCBinaryData(len: bytes.count, data: array(bytes))
     }
 
@@ -161,7 +161,7 @@ extension WireArena {
 }
 
 extension WireReader {
-    fileprivate static func bytes(_ data: ProtobufCBinaryData, _ field: String) throws(WireError) -> [UInt8] {
+    static func bytes(_ data: ProtobufCBinaryData, _ field: String) throws(WireError) -> [UInt8] {
         try unsafe array(data.data, data.len, limit: WireLimits.certificateByteCount, field)
     }
 

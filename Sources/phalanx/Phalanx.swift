@@ -28,6 +28,7 @@ struct Phalanx: AsyncParsableCommand {
             ChatCommand.self, StatusCommand.self, DrainCommand.self, InspectCommand.self, TokenizeCommand.self,
             BenchCommand.self,
             SynthCommand.self, QuantizeCommand.self, PlanCommand.self, SimulateCommand.self, ClusterCommand.self,
+            KeysCommand.self,
         ])
 }
 

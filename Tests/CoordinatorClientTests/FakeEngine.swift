@@ -10,6 +10,9 @@ final class FakeEngine: Engine {
             card: "# M")
         var tokenizer: [UInt8] = []
         var refusal: EngineError?
+        /// Clients by key; nil lets everybody in.
+        var clients: [KeyHash: String]?
+        var limits: RateLimits?
         var requests: [GenerationRequest] = []
         var cancelledChoices: [Int] = []
         var endedEarlyCount = 0
@@ -41,6 +44,14 @@ final class FakeEngine: Engine {
             generatedTokenCount: 4, uptimeSeconds: 5)
     }
 
+    func authorize(_ key: KeyHash?) async throws -> String? {
+        guard let clients = state.withLock({ $0.clients }) else { return nil }
+        guard let name = key.flatMap({ clients[$0] }) else {
+            throw EngineError(code: .unauthenticated, message: "no such key")
+        }
+        return name
+    }
+
     func generate(_ request: GenerationRequest) async throws -> GenerationStream {
         let (events, continuation) = AsyncThrowingStream.makeStream(of: GenerationEvent.self)
         try state.withLock { state in
@@ -54,7 +65,7 @@ final class FakeEngine: Engine {
             self.changed.yield()
         }
         changed.yield()
-        return GenerationStream(events: events) { [weak self] choice in
+        return GenerationStream(events: events, limits: state.withLock { $0.limits }) { [weak self] choice in
             self?.state.withLock { $0.cancelledChoices.append(choice) }
             self?.changed.yield()
         }

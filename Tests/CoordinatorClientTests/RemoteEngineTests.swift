@@ -57,6 +57,29 @@ import Transport
         await pair.listener.shutdown(grace: .zero)
     }
 
+    @Test func `clients are known by their keys, and what they may still ask arrives`() async throws {
+        let pair = try await Pair()
+        #expect(try await pair.remote.authorize(nil) == nil)
+        let key = try #require(KeyHash(Array(0..<32)))
+        let limits = RateLimits(requests: RateLimits.Allowance(limit: 60, remaining: 59, resetMilliseconds: 1000))
+        pair.engine.state.withLock {
+            $0.clients = [key: "alice"]
+            $0.limits = limits
+        }
+        #expect(try await pair.remote.authorize(key) == "alice")
+        let refused = await engineError { _ = try await pair.remote.authorize(nil) }
+        #expect(refused?.code == .unauthenticated && refused?.message == "no such key")
+        var request = request
+        request.key = key
+        let stream = try await pair.remote.generate(request)
+        #expect(stream.limits == limits)
+        #expect(pair.engine.state.withLock { $0.requests.last?.key } == key)
+        let overloaded = EngineError(code: .overloaded, message: "slowly", retryAfterSeconds: 7, limits: limits)
+        pair.engine.state.withLock { $0.refusal = overloaded }
+        #expect(await engineError { _ = try await pair.remote.generate(request) } == overloaded)
+        await pair.listener.shutdown(grace: .zero)
+    }
+
     @Test func `a tokenizer comes in chunks and is held against its hash`() async throws {
         let pair = try await Pair()
         let definition = (0..<1_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }

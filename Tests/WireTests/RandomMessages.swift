@@ -230,12 +230,12 @@ struct RandomMessages {
                 cacheSalt: optional { $0.text() },
                 grammar: optional { random in
                     GrammarConstraint(gbnf: random.text(70_000), beginsText: random.flag())
-                }, wantsEmbedding: flag()))
+                }, wantsEmbedding: flag(), key: flag() ? keyHash() : nil))
     }
 
     mutating func reply() -> EngineReply {
         switch Int.random(in: 0..<10, using: &random) {
-        case 0: .accepted
+        case 0: .accepted(optional { $0.limits() })
         case 9: .event(.embedding(list(9) { $0.float() }))
         case 1: .event(.queued(ahead: number(1 << 40)))
         case 2: .event(.prefilled(tokenCount: number(1 << 30), of: number(1 << 30)))
@@ -259,11 +259,25 @@ struct RandomMessages {
     mutating func error() -> EngineError {
         let codes: [EngineError.Code] = [
             .invalidRequest, .contextOverflow, .overloaded, .unavailable, .deadlineExceeded, .cancelled, .internal,
+            .unauthenticated,
         ]
         return EngineError(
             code: codes.randomElement(using: &random) ?? .internal, message: text(500),
-            parameter: optional { $0.text() }, retryAfterSeconds: optional { $0.number(Int(Int32.max)) })
+            parameter: optional { $0.text() }, retryAfterSeconds: optional { $0.number(Int(Int32.max)) },
+            limits: optional { $0.limits() })
     }
+
+    mutating func limits() -> RateLimits {
+        func allowance(_ random: inout Self) -> RateLimits.Allowance {
+            RateLimits.Allowance(
+                limit: random.number(1 << 40), remaining: random.number(1 << 40), resetMilliseconds: random.double())
+        }
+        return RateLimits(requests: optional(allowance), tokens: optional(allowance))
+    }
+
+    mutating func keyHash() -> KeyHash? { KeyHash((0..<32).map { _ in UInt8(number(255)) }) }
+
+    mutating func authorizeReply() -> AuthorizeReply { flag() ? .client(optional { $0.text() }) : .error(error()) }
 
     mutating func activation(hiddenSize: Int) -> Activation {
         let step = step()

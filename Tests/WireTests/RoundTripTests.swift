@@ -34,6 +34,8 @@ import Testing
         try expectRoundTrip(RenewRequest(certificateRequest: random.bytes(300)), seed)
         try expectRoundTrip(random.certificates(), seed)
         try expectRoundTrip(random.trustUpdate(), seed)
+        try expectRoundTrip(AuthorizeRequest(key: random.flag() ? random.keyHash() : nil), seed)
+        try expectRoundTrip(random.authorizeReply(), seed)
     }
 
     @Test(arguments: 0..<100)
@@ -63,7 +65,7 @@ import Testing
         #expect(ready.wireBytes() == [0x1A, 10, 0x0A, 5, 0x08, 1, 0x10, 0xAC, 2, 0x10, 0x96, 1])
         let token = EngineReply.event(.token(choice: 0, ScoredToken(token: 5, logprob: -0.5, top: [])))
         #expect(token.wireBytes() == [0x2A, 9, 0x12, 7, 0x08, 5, 0x15, 0, 0, 0, 0xBF])
-        #expect(EngineReply.accepted.wireBytes() == [0x0A, 0])
+        #expect(EngineReply.accepted(nil).wireBytes() == [0x0A, 0])
         #expect(GenerateMessage.cancelChoice(3).wireBytes() == [0x12, 2, 0x08, 3])
     }
 

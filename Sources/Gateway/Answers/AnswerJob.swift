@@ -24,6 +24,8 @@ struct AnswerJob: Sendable {
     var wantsEmbedding = false
     /// Whom the engine serves, for fairness.
     let client: String
+    /// By which the engine knows the client; its name counts then.
+    var key: KeyHash?
 
     var choiceCount: Int { prompts.count * shared.choiceCount }
 
@@ -45,7 +47,7 @@ struct AnswerJob: Sendable {
             priority: shared.priority,
             cacheSalt: shared.cacheSalt,
             grammar: grammar.map { GrammarConstraint(gbnf: $0, beginsText: !continuesText) },
-            wantsEmbedding: wantsEmbedding)
+            wantsEmbedding: wantsEmbedding, key: key)
     }
 
     /// Checks that all tokens are the model's.

@@ -35,6 +35,9 @@ struct AnswerRun: Sendable {
         first = try await engine.generate(job.request(promptIndex: 0))
     }
 
+    /// What the client may still ask for.
+    var limits: RateLimits? { first.limits }
+
     /// Runs to the end. Call once.
     ///
     /// - Parameters:

@@ -13,6 +13,7 @@ extension APIError {
         let type: JSONValue =
             switch kind {
             case .modelNotFound, .unknownRoute, .responseNotFound: "not_found_error"
+            case .unauthenticated: "authentication_error"
             case .bodyTooLarge: "request_too_large"
             case .overloaded: "rate_limit_error"
             case .unavailable: "overloaded_error"

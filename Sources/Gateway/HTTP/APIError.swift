@@ -5,6 +5,7 @@ import Inference
 struct APIError: Error, Hashable {
     enum Kind: Hashable {
         case invalidRequest
+        case unauthenticated
         case contextLengthExceeded
         case modelNotFound
         case responseNotFound
@@ -24,6 +25,8 @@ struct APIError: Error, Hashable {
     /// The request's parameter that is to blame.
     var parameter: String?
     var retryAfterSeconds: Int?
+    /// What the client's key allows, where that is the reason.
+    var limits: RateLimits?
 
     init(_ kind: Kind, _ message: String, parameter: String? = nil, retryAfterSeconds: Int? = nil) {
         self.kind = kind
@@ -40,6 +43,7 @@ struct APIError: Error, Hashable {
     var status: HTTPResponse.Status {
         switch kind {
         case .invalidRequest, .contextLengthExceeded, .previousResponseNotFound: .badRequest
+        case .unauthenticated: .unauthorized
         case .modelNotFound, .responseNotFound, .unknownRoute: .notFound
         case .methodNotAllowed: .methodNotAllowed
         case .bodyTooLarge: .contentTooLarge
@@ -55,6 +59,7 @@ struct APIError: Error, Hashable {
     private var names: (type: String, code: String?) {
         switch kind {
         case .invalidRequest: ("invalid_request_error", nil)
+        case .unauthenticated: ("invalid_request_error", "invalid_api_key")
         case .contextLengthExceeded: ("invalid_request_error", "context_length_exceeded")
         case .modelNotFound: ("invalid_request_error", "model_not_found")
         case .responseNotFound: ("invalid_request_error", nil)
@@ -103,10 +108,12 @@ extension APIError {
             case .overloaded: .overloaded
             case .unavailable, .cancelled: .unavailable
             case .deadlineExceeded: .deadlineExceeded
+            case .unauthenticated: .unauthenticated
             case .internal: .internalError
             }
         self.init(
             kind, error.message, parameter: error.parameter,
             retryAfterSeconds: error.retryAfterSeconds ?? (kind == .overloaded ? 1 : nil))
+        limits = error.limits
     }
 }

@@ -56,7 +56,7 @@ extension Answering {
             id: "embd-" + RandomName.make(), createdSeconds: Self.now, model: model, codec: codec,
             shared: parameters.shared, prompts: prompts, maxTokens: 0, echoes: false, logprobCount: nil,
             continuesText: false, listsEndToken: false, timeoutMilliseconds: configuration.requestTimeoutMilliseconds,
-            wantsEmbedding: true, client: client(parameters.shared))
+            wantsEmbedding: true, client: client(parameters.shared), key: identity.key)
         let (choices, usage) = try await collect(try await run(job), job: job)
         return (try choices.map { try EmbeddingShape.normalized($0.embedding) }, job, usage)
     }

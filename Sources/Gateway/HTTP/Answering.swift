@@ -15,6 +15,7 @@ struct Answering: Sendable {
     let configuration: GatewayConfiguration
     let logger: Logger
     let channel: any Channel
+    let identity: ClientIdentity
 
     /// `POST /v1/completions`
     func complete(_ body: JSONValue) async throws -> Response {
@@ -41,7 +42,7 @@ struct Answering: Sendable {
             echoes: parameters.echoes, logprobCount: parameters.logprobCount, continuesText: true, listsEndToken: true,
             timeoutMilliseconds: configuration.requestTimeoutMilliseconds,
             grammar: try parameters.shared.format?.gbnf(),
-            client: client(parameters.shared))
+            client: client(parameters.shared), key: identity.key)
         return try await answer(job, shape: CompletionShape(job: job))
     }
 
@@ -60,7 +61,7 @@ struct Answering: Sendable {
             shared: parameters.shared, prompts: [prompt], maxTokens: parameters.maxTokens, echoes: false,
             logprobCount: parameters.logprobCount, continuesText: false, listsEndToken: false,
             timeoutMilliseconds: configuration.requestTimeoutMilliseconds, grammar: grammar,
-            client: client(parameters.shared))
+            client: client(parameters.shared), key: identity.key)
         return try await answer(
             job, shape: parameters.tools == nil ? ChatShape(job: job) : ToolChatShape(job: job, style: style))
     }
@@ -87,7 +88,7 @@ struct Answering: Sendable {
             maxTokens: min(maxTokens ?? .max, model.contextLength - prompt.count), echoes: false,
             logprobCount: logprobCount, continuesText: continuesText, listsEndToken: listsEndToken,
             timeoutMilliseconds: configuration.requestTimeoutMilliseconds, grammar: try shared.format?.gbnf(),
-            client: client(shared))
+            client: client(shared), key: identity.key)
     }
 
     static var now: Int { Int(Date().timeIntervalSince1970) }
@@ -107,7 +108,9 @@ struct Answering: Sendable {
 
     private func whole(_ run: AnswerRun, job: AnswerJob, shape: any AnswerShape) async throws -> Response {
         let (choices, usage) = try await collect(run, job: job)
-        return GatewayResponder.json(try await shape.whole(choices, usage: usage))
+        var response = GatewayResponder.json(try await shape.whole(choices, usage: usage))
+        response.headers.tell(run.limits)
+        return response
     }
 
     /// Waits for all that is to come.
@@ -127,6 +130,7 @@ struct Answering: Sendable {
         ]
         // nginx would collect the events otherwise.
         if let name = HTTPField.Name("x-accel-buffering") { headers[name] = "no" }
+        headers.tell(run.limits)
         return Response(
             status: .ok, headers: headers,
             body: ResponseBody { writer in

@@ -47,7 +47,12 @@ struct GatewayResponder: HTTPResponder {
 
     private func answer(_ request: Request, context: GatewayContext, logger: Logger) async throws -> Response {
         if let page = WebPage.response(to: request) { return page }
-        guard let match = Route.match(request.uri.path) else {
+        let match = Route.match(request.uri.path)
+        var identity = ClientIdentity.anybody
+        if match?.route(request.method)?.isOpen != true {
+            identity = try await ClientIdentity(request.headers, engine: engine)
+        }
+        guard let match else {
             throw APIError(
                 .unknownRoute, "There is no \(request.method.rawValue) \(request.uri.path.prefix(256)) on this server.")
         }
@@ -57,8 +62,8 @@ struct GatewayResponder: HTTPResponder {
                 "\(request.method.rawValue) is not allowed here; use \(match.allowed).")
         }
         let answering = Answering(
-            engine: engine, model: model, responses: responses, configuration: configuration, logger: logger,
-            channel: context.channel)
+            engine: engine, model: model, responses: ClientResponseStore(responses, of: identity),
+            configuration: configuration, logger: logger, channel: context.channel, identity: identity)
         func body() async throws -> JSONValue {
             try await RequestBodyReader.json(request, maxByteCount: configuration.maxBodyByteCount)
         }
@@ -127,6 +132,8 @@ struct GatewayResponder: HTTPResponder {
         var response = Self.json(shown.body(face, requestID: requestID), status: shown.status)
         if face == .anthropic { response.headers[.anthropicRequestID] = requestID }
         if let seconds = shown.retryAfterSeconds { response.headers[.retryAfter] = String(seconds) }
+        response.headers.tell(shown.limits)
+        if shown.kind == .unauthenticated { response.headers[.wwwAuthenticate] = "Bearer realm=\"phalanx\"" }
         if shown.kind == .methodNotAllowed { response.headers[.allow] = Route.match(request.uri.path)?.allowed }
         if shown.kind == .bodyTooLarge {
             // The rest of the body would be read to its end; give the client a moment to read the answer instead.

@@ -66,6 +66,14 @@ enum Route: CaseIterable, Hashable, Sendable {
         }
     }
 
+    /// Whether nobody needs a key for it, so that probes and browsers come as far as they must.
+    var isOpen: Bool {
+        switch self {
+        case .root, .health, .healthAlias, .readiness: true
+        default: false
+        }
+    }
+
     /// What is at a path: its routes by method, and what stands in the place of `{id}`.
     struct Match: Sendable {
         let routes: [Route]

@@ -20,9 +20,13 @@ const KNOWN = new Set([
 ]);
 
 export class ClusterPanel {
-  /** @param {(model: object) => void} onModel told which model is served */
-  constructor(onModel) {
+  /**
+   * @param {(model: object) => void} onModel told which model is served
+   * @param {() => void} onKeyMissing told once, when the gateway wants a key
+   */
+  constructor(onModel, onKeyMissing) {
     this.onModel = onModel;
+    this.onKeyMissing = onKeyMissing;
     this.status = null;
     this.failure = null;
     this.interval = INTERVAL;
@@ -45,6 +49,7 @@ export class ClusterPanel {
       this.show(await clusterStatus(AbortSignal.timeout(PATIENCE)));
       this.interval = INTERVAL;
     } catch (error) {
+      if (error.status === 401 && !this.failure) this.onKeyMissing();
       this.fail(error instanceof GatewayError ? error.message : "The gateway does not answer.");
       this.interval = Math.min(this.interval * 2, LONGEST_INTERVAL);
     }

@@ -15,5 +15,5 @@ for (const button of views) button.addEventListener("click", () => show(button.d
 
 settings.setUp();
 const chat = new Chat(() => show("chat"));
-new ClusterPanel((model) => chat.setModel(model.id));
 byID("prompt").focus();
+new ClusterPanel((model) => chat.setModel(model.id), settings.askForKey);

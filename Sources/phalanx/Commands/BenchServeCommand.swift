@@ -56,10 +56,12 @@ struct BenchServeCommand: AsyncParsableCommand {
     @Flag(help: "Print JSON.")
     var json = false
 
+    @OptionGroup var key: KeyOptions
+
     mutating func validate() throws { try BenchCommand.checking { try plan.check() } }
 
     func run() async throws {
-        let result = try await LoadGenerator.run(plan, url: url, model: model, bar: ProgressBar())
+        let result = try await LoadGenerator.run(plan, url: url, key: try key.key(), model: model, bar: ProgressBar())
         try json ? JSONOutput.write(result) : Output.line(Self.text(result))
         if result.failureCount > 0 {
             let most = result.failures.max { $0.value < $1.value }

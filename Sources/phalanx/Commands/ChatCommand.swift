@@ -45,6 +45,7 @@ struct ChatCommand: AsyncParsableCommand {
     @Option(help: "Makes sampled answers repeatable.")
     var seed: Int?
 
+    @OptionGroup var key: KeyOptions
     @OptionGroup var resources: ResourceOptions
     @OptionGroup var caching: CacheOptions
     @OptionGroup var logs: LogOptions
@@ -56,7 +57,7 @@ struct ChatCommand: AsyncParsableCommand {
 
     func run() async throws {
         guard let model else {
-            return try await talk(through: GatewayClient(url: url ?? "http://127.0.0.1:8080"))
+            return try await talk(through: GatewayClient(url: url ?? "http://127.0.0.1:8080", key: try key.key()))
         }
         let options = try ModelOptions.parse(["--model", model])
         let cluster = try await LocalCluster(

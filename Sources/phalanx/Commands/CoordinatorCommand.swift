@@ -66,6 +66,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
         // They join again when the coordinator comes back.
         configuration.dismissesWorkers = false
         configuration.cacheDirectory = caching.directory
+        configuration.clientKeys = binding.clientKeys
         let authority = try binding.directory.map {
             try TrustAuthority(directory: $0, logger: logs.logger("phalanx.trust"))
         }

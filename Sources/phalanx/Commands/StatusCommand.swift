@@ -38,6 +38,7 @@ struct StatusCommand: AsyncParsableCommand {
     @Option(help: "Seconds between two looks with --watch, at least 0.1.")
     var interval = 1.0
 
+    @OptionGroup var key: KeyOptions
     @OptionGroup var logs: LogOptions
 
     mutating func validate() throws {
@@ -55,7 +56,7 @@ struct StatusCommand: AsyncParsableCommand {
     /// Asks the gateway or the coordinator.
     private func source() throws -> @Sendable () async throws -> ClusterStatus {
         guard let coordinator else {
-            let client = GatewayClient(url: url)
+            let client = GatewayClient(url: url, key: try key.key())
             return { try await client.status() }
         }
         let engine = RemoteEngine(

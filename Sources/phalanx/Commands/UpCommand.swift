@@ -55,7 +55,8 @@ struct UpCommand: AsyncParsableCommand {
         try ReadyFile.prepare(readyFile)
         let cluster = try await LocalCluster(
             model: model, workerCount: workers, resources: resources, caching: caching,
-            coordinatorPort: coordinatorPort, clusterDirectory: binding.namedDirectory, logs: logs)
+            coordinatorPort: coordinatorPort, clusterDirectory: binding.namedDirectory, clientKeys: binding.clientKeys,
+            logs: logs)
         do {
             try await serve(cluster)
         } catch {

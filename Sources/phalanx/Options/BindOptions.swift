@@ -46,6 +46,13 @@ struct BindOptions: ParsableArguments {
         return nil
     }
 
+    /// Where the API keys lie: in the directory that was named, or else in the user's own, whether there is anything in it
+    /// yet or not.
+    var clientKeys: ClientKeyDirectory? {
+        guard clusterDir != "none" else { return nil }
+        return (namedDirectory ?? Self.defaultDirectory).map { ClientKeyDirectory($0) }
+    }
+
     /// Throws unless `host` is a loopback address, what is said there is protected, or the user said `--insecure`.
     func check(_ host: String, flag: String, isEncrypted: Bool) throws {
         guard !isEncrypted, !insecure, !Self.isLoopback(host) else { return }

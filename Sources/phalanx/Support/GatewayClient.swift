@@ -8,13 +8,16 @@ import Terminal
 /// A gateway as its clients see it.
 struct GatewayClient: Sendable {
     let base: String
+    private let key: String?
     private let connections: HTTPClient
 
     static let shortTimeout = TimeAmount.seconds(10)
     private static let answerTimeout = TimeAmount.hours(1)
     static let statusLimit = 8 << 20
 
-    init(url: String, connections: HTTPClient = .shared) {
+    /// - Parameter key: the API key, where the gateway asks for one.
+    init(url: String, key: String? = nil, connections: HTTPClient = .shared) {
+        self.key = key
         // "http://HOST:PORT/v1", as OpenAI's clients want it, names the same gateway.
         var base = url
         for ending in ["/", "/v1"] where base.hasSuffix(ending) { base.removeLast(ending.count) }
@@ -94,6 +97,8 @@ struct GatewayClient: Sendable {
     }
 
     func execute(_ request: HTTPClientRequest, timeout: TimeAmount) async throws -> HTTPClientResponse {
+        var request = request
+        if let key { request.headers.replaceOrAdd(name: "Authorization", value: "Bearer \(key)") }
         let response: HTTPClientResponse
         do {
             response = try await connections.execute(request, timeout: timeout)

@@ -24,7 +24,9 @@ final class LoadGenerator: Sendable {
     ///
     /// - Parameter model: The name to ask for; nil for the first that the server lists.
     /// - Throws: `CommandError` when the server cannot be reached, or when a request of the warm-up fails.
-    static func run(_ plan: LoadPlan, url: String, model: String?, bar: ProgressBar) async throws -> LoadResult {
+    static func run(_ plan: LoadPlan, url: String, key: String?, model: String?, bar: ProgressBar) async throws
+        -> LoadResult
+    {
         var configuration = HTTPClient.Configuration()
         // A connection for each request under way; by default there are few, and the rest would wait.
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = plan.concurrency
@@ -33,7 +35,7 @@ final class LoadGenerator: Sendable {
         let connections = HTTPClient(configuration: configuration)
         defer { bar.clear() }
         do {
-            let client = GatewayClient(url: url, connections: connections)
+            let client = GatewayClient(url: url, key: key, connections: connections)
             let name = if let model { model } else { try await client.servedModel() }
             let result = try await LoadGenerator(plan: plan, client: client, model: name, bar: bar).run()
             try await connections.shutdown()

@@ -19,11 +19,13 @@ final class LocalCluster: Sendable {
     /// Starts everything; `waitUntilReady` tells when it serves.
     init(
         model: ModelOptions, workerCount: Int, resources: ResourceOptions, caching: CacheOptions,
-        coordinatorPort: Int = 0, clusterDirectory: ClusterDirectory? = nil, logs: LogOptions
+        coordinatorPort: Int = 0, clusterDirectory: ClusterDirectory? = nil,
+        clientKeys: ClientKeyDirectory? = nil, logs: LogOptions
     ) async throws {
         var configuration = try model.coordinatorConfiguration(
             host: "127.0.0.1", port: coordinatorPort, workerCount: workerCount)
         configuration.cacheDirectory = caching.settings?.directory
+        configuration.clientKeys = clientKeys
         let authority = try clusterDirectory.map {
             try TrustAuthority(directory: $0, logger: logs.logger("phalanx.trust"))
         }

@@ -1,3 +1,4 @@
+import Crypto
 import Inference
 import Synchronization
 import Tokenization
@@ -28,12 +29,16 @@ final class ToyEngine: Engine {
     /// Thrown in the middle: after so many tokens.
     private let breakdown: (tokenCount: Int, error: EngineError)?
     private let state: ClusterStatus.State
+    /// The only good key, of the client "alice"; nil when everybody may ask.
+    private let key: String?
+    private let limits: RateLimits?
     private let log = Mutex(Log())
 
     init(
         contextLength: Int = 4096, tokenDelay: Duration? = nil, prefillDelay: Duration? = nil,
         refusal: EngineError? = nil, breakdown: (tokenCount: Int, error: EngineError)? = nil,
-        state: ClusterStatus.State = .ready, script: @escaping Script = ToyEngine.standardScript
+        state: ClusterStatus.State = .ready, key: String? = nil, limits: RateLimits? = nil,
+        script: @escaping Script = ToyEngine.standardScript
     ) {
         self.contextLength = contextLength
         self.tokenDelay = tokenDelay
@@ -41,6 +46,8 @@ final class ToyEngine: Engine {
         self.refusal = refusal
         self.breakdown = breakdown
         self.state = state
+        self.key = key
+        self.limits = limits
         self.script = script
     }
 
@@ -81,6 +88,14 @@ final class ToyEngine: Engine {
             completedRequestCount: 0, generatedTokenCount: 0, uptimeSeconds: 1)
     }
 
+    func authorize(_ shown: KeyHash?) async throws -> String? {
+        guard let key else { return nil }
+        guard let shown, shown.bytes == Array(SHA256.hash(data: Array(key.utf8))) else {
+            throw EngineError(code: .unauthenticated, message: "this key is not good")
+        }
+        return "alice"
+    }
+
     /// The score of a token in a place: any numbers will do, as long as they are always the same.
     static func score(_ token: Int32, position: Int, count: Int) -> ScoredToken {
         let top = (0..<max(count, 0)).map { rank in
@@ -113,7 +128,7 @@ final class ToyEngine: Engine {
                 if case .cancelled = termination { log.abandoned.append(request.id.rawValue) }
             }
         }
-        return GenerationStream(events: events) { [self] choice in
+        return GenerationStream(events: events, limits: limits) { [self] choice in
             log.withLock { $0.cancelledChoices.append(choice) }
             givenUp.choices.withLock { _ = $0.insert(choice) }
         }

@@ -97,6 +97,96 @@ void   phalanx__v1__status_request__free_unpacked
   assert(message->base.descriptor == &phalanx__v1__status_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   phalanx__v1__authorize_request__init
+                     (Phalanx__V1__AuthorizeRequest         *message)
+{
+  static const Phalanx__V1__AuthorizeRequest init_value = PHALANX__V1__AUTHORIZE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t phalanx__v1__authorize_request__get_packed_size
+                     (const Phalanx__V1__AuthorizeRequest *message)
+{
+  assert(message->base.descriptor == &phalanx__v1__authorize_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t phalanx__v1__authorize_request__pack
+                     (const Phalanx__V1__AuthorizeRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &phalanx__v1__authorize_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t phalanx__v1__authorize_request__pack_to_buffer
+                     (const Phalanx__V1__AuthorizeRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &phalanx__v1__authorize_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Phalanx__V1__AuthorizeRequest *
+       phalanx__v1__authorize_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Phalanx__V1__AuthorizeRequest *)
+     protobuf_c_message_unpack (&phalanx__v1__authorize_request__descriptor,
+                                allocator, len, data);
+}
+void   phalanx__v1__authorize_request__free_unpacked
+                     (Phalanx__V1__AuthorizeRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &phalanx__v1__authorize_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   phalanx__v1__authorize_reply__init
+                     (Phalanx__V1__AuthorizeReply         *message)
+{
+  static const Phalanx__V1__AuthorizeReply init_value = PHALANX__V1__AUTHORIZE_REPLY__INIT;
+  *message = init_value;
+}
+size_t phalanx__v1__authorize_reply__get_packed_size
+                     (const Phalanx__V1__AuthorizeReply *message)
+{
+  assert(message->base.descriptor == &phalanx__v1__authorize_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t phalanx__v1__authorize_reply__pack
+                     (const Phalanx__V1__AuthorizeReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &phalanx__v1__authorize_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t phalanx__v1__authorize_reply__pack_to_buffer
+                     (const Phalanx__V1__AuthorizeReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &phalanx__v1__authorize_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Phalanx__V1__AuthorizeReply *
+       phalanx__v1__authorize_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Phalanx__V1__AuthorizeReply *)
+     protobuf_c_message_unpack (&phalanx__v1__authorize_reply__descriptor,
+                                allocator, len, data);
+}
+void   phalanx__v1__authorize_reply__free_unpacked
+                     (Phalanx__V1__AuthorizeReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &phalanx__v1__authorize_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   phalanx__v1__tokenizer_request__init
                      (Phalanx__V1__TokenizerRequest         *message)
 {
@@ -907,6 +997,96 @@ void   phalanx__v1__engine_error__free_unpacked
   assert(message->base.descriptor == &phalanx__v1__engine_error__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   phalanx__v1__allowance__init
+                     (Phalanx__V1__Allowance         *message)
+{
+  static const Phalanx__V1__Allowance init_value = PHALANX__V1__ALLOWANCE__INIT;
+  *message = init_value;
+}
+size_t phalanx__v1__allowance__get_packed_size
+                     (const Phalanx__V1__Allowance *message)
+{
+  assert(message->base.descriptor == &phalanx__v1__allowance__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t phalanx__v1__allowance__pack
+                     (const Phalanx__V1__Allowance *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &phalanx__v1__allowance__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t phalanx__v1__allowance__pack_to_buffer
+                     (const Phalanx__V1__Allowance *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &phalanx__v1__allowance__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Phalanx__V1__Allowance *
+       phalanx__v1__allowance__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Phalanx__V1__Allowance *)
+     protobuf_c_message_unpack (&phalanx__v1__allowance__descriptor,
+                                allocator, len, data);
+}
+void   phalanx__v1__allowance__free_unpacked
+                     (Phalanx__V1__Allowance *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &phalanx__v1__allowance__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   phalanx__v1__rate_limits__init
+                     (Phalanx__V1__RateLimits         *message)
+{
+  static const Phalanx__V1__RateLimits init_value = PHALANX__V1__RATE_LIMITS__INIT;
+  *message = init_value;
+}
+size_t phalanx__v1__rate_limits__get_packed_size
+                     (const Phalanx__V1__RateLimits *message)
+{
+  assert(message->base.descriptor == &phalanx__v1__rate_limits__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t phalanx__v1__rate_limits__pack
+                     (const Phalanx__V1__RateLimits *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &phalanx__v1__rate_limits__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t phalanx__v1__rate_limits__pack_to_buffer
+                     (const Phalanx__V1__RateLimits *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &phalanx__v1__rate_limits__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Phalanx__V1__RateLimits *
+       phalanx__v1__rate_limits__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Phalanx__V1__RateLimits *)
+     protobuf_c_message_unpack (&phalanx__v1__rate_limits__descriptor,
+                                allocator, len, data);
+}
+void   phalanx__v1__rate_limits__free_unpacked
+                     (Phalanx__V1__RateLimits *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &phalanx__v1__rate_limits__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   phalanx__v1__engine_reply__init
                      (Phalanx__V1__EngineReply         *message)
 {
@@ -1076,6 +1256,95 @@ const ProtobufCMessageDescriptor phalanx__v1__status_request__descriptor =
   phalanx__v1__status_request__field_indices_by_name,
   0,  phalanx__v1__status_request__number_ranges,
   (ProtobufCMessageInit) phalanx__v1__status_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor phalanx__v1__authorize_request__field_descriptors[1] =
+{
+  {
+    "key_hash",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__AuthorizeRequest, key_hash),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned phalanx__v1__authorize_request__field_indices_by_name[] = {
+  0,   /* field[0] = key_hash */
+};
+static const ProtobufCIntRange phalanx__v1__authorize_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor phalanx__v1__authorize_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "phalanx.v1.AuthorizeRequest",
+  "AuthorizeRequest",
+  "Phalanx__V1__AuthorizeRequest",
+  "phalanx.v1",
+  sizeof(Phalanx__V1__AuthorizeRequest),
+  1,
+  phalanx__v1__authorize_request__field_descriptors,
+  phalanx__v1__authorize_request__field_indices_by_name,
+  1,  phalanx__v1__authorize_request__number_ranges,
+  (ProtobufCMessageInit) phalanx__v1__authorize_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor phalanx__v1__authorize_reply__field_descriptors[2] =
+{
+  {
+    "client",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__AuthorizeReply, client),
+    &phalanx__v1__text__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "error",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__AuthorizeReply, error),
+    &phalanx__v1__engine_error__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned phalanx__v1__authorize_reply__field_indices_by_name[] = {
+  0,   /* field[0] = client */
+  1,   /* field[1] = error */
+};
+static const ProtobufCIntRange phalanx__v1__authorize_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor phalanx__v1__authorize_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "phalanx.v1.AuthorizeReply",
+  "AuthorizeReply",
+  "Phalanx__V1__AuthorizeReply",
+  "phalanx.v1",
+  sizeof(Phalanx__V1__AuthorizeReply),
+  2,
+  phalanx__v1__authorize_reply__field_descriptors,
+  phalanx__v1__authorize_reply__field_indices_by_name,
+  1,  phalanx__v1__authorize_reply__number_ranges,
+  (ProtobufCMessageInit) phalanx__v1__authorize_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor phalanx__v1__tokenizer_request__field_descriptors[1] =
@@ -2033,7 +2302,7 @@ const ProtobufCMessageDescriptor phalanx__v1__latency_summary__descriptor =
   (ProtobufCMessageInit) phalanx__v1__latency_summary__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__generation_request__field_descriptors[17] =
+static const ProtobufCFieldDescriptor phalanx__v1__generation_request__field_descriptors[18] =
 {
   {
     "id",
@@ -2239,6 +2508,18 @@ static const ProtobufCFieldDescriptor phalanx__v1__generation_request__field_des
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "key_hash",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__GenerationRequest, key_hash),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__generation_request__field_indices_by_name[] = {
   14,   /* field[14] = cache_salt */
@@ -2248,6 +2529,7 @@ static const unsigned phalanx__v1__generation_request__field_indices_by_name[] =
   15,   /* field[15] = grammar */
   0,   /* field[0] = id */
   7,   /* field[7] = ignore_end_of_sequence */
+  17,   /* field[17] = key_hash */
   9,   /* field[9] = logprob_count */
   4,   /* field[4] = max_tokens */
   13,   /* field[13] = priority */
@@ -2262,7 +2544,7 @@ static const unsigned phalanx__v1__generation_request__field_indices_by_name[] =
 static const ProtobufCIntRange phalanx__v1__generation_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 17 }
+  { 0, 18 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__generation_request__descriptor =
 {
@@ -2272,7 +2554,7 @@ const ProtobufCMessageDescriptor phalanx__v1__generation_request__descriptor =
   "Phalanx__V1__GenerationRequest",
   "phalanx.v1",
   sizeof(Phalanx__V1__GenerationRequest),
-  17,
+  18,
   phalanx__v1__generation_request__field_descriptors,
   phalanx__v1__generation_request__field_indices_by_name,
   1,  phalanx__v1__generation_request__number_ranges,
@@ -2764,7 +3046,7 @@ const ProtobufCMessageDescriptor phalanx__v1__generation_usage__descriptor =
   (ProtobufCMessageInit) phalanx__v1__generation_usage__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__engine_error__field_descriptors[4] =
+static const ProtobufCFieldDescriptor phalanx__v1__engine_error__field_descriptors[5] =
 {
   {
     "code",
@@ -2814,9 +3096,22 @@ static const ProtobufCFieldDescriptor phalanx__v1__engine_error__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "limits",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__EngineError, limits),
+    &phalanx__v1__rate_limits__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__engine_error__field_indices_by_name[] = {
   0,   /* field[0] = code */
+  4,   /* field[4] = limits */
   1,   /* field[1] = message */
   2,   /* field[2] = parameter */
   3,   /* field[3] = retry_after_seconds */
@@ -2824,7 +3119,7 @@ static const unsigned phalanx__v1__engine_error__field_indices_by_name[] = {
 static const ProtobufCIntRange phalanx__v1__engine_error__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__engine_error__descriptor =
 {
@@ -2834,11 +3129,126 @@ const ProtobufCMessageDescriptor phalanx__v1__engine_error__descriptor =
   "Phalanx__V1__EngineError",
   "phalanx.v1",
   sizeof(Phalanx__V1__EngineError),
-  4,
+  5,
   phalanx__v1__engine_error__field_descriptors,
   phalanx__v1__engine_error__field_indices_by_name,
   1,  phalanx__v1__engine_error__number_ranges,
   (ProtobufCMessageInit) phalanx__v1__engine_error__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor phalanx__v1__allowance__field_descriptors[3] =
+{
+  {
+    "limit",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__Allowance, limit),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "remaining",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__Allowance, remaining),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reset_milliseconds",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__Allowance, reset_milliseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned phalanx__v1__allowance__field_indices_by_name[] = {
+  0,   /* field[0] = limit */
+  1,   /* field[1] = remaining */
+  2,   /* field[2] = reset_milliseconds */
+};
+static const ProtobufCIntRange phalanx__v1__allowance__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor phalanx__v1__allowance__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "phalanx.v1.Allowance",
+  "Allowance",
+  "Phalanx__V1__Allowance",
+  "phalanx.v1",
+  sizeof(Phalanx__V1__Allowance),
+  3,
+  phalanx__v1__allowance__field_descriptors,
+  phalanx__v1__allowance__field_indices_by_name,
+  1,  phalanx__v1__allowance__number_ranges,
+  (ProtobufCMessageInit) phalanx__v1__allowance__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor phalanx__v1__rate_limits__field_descriptors[2] =
+{
+  {
+    "requests",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__RateLimits, requests),
+    &phalanx__v1__allowance__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tokens",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__RateLimits, tokens),
+    &phalanx__v1__allowance__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned phalanx__v1__rate_limits__field_indices_by_name[] = {
+  0,   /* field[0] = requests */
+  1,   /* field[1] = tokens */
+};
+static const ProtobufCIntRange phalanx__v1__rate_limits__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor phalanx__v1__rate_limits__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "phalanx.v1.RateLimits",
+  "RateLimits",
+  "Phalanx__V1__RateLimits",
+  "phalanx.v1",
+  sizeof(Phalanx__V1__RateLimits),
+  2,
+  phalanx__v1__rate_limits__field_descriptors,
+  phalanx__v1__rate_limits__field_indices_by_name,
+  1,  phalanx__v1__rate_limits__number_ranges,
+  (ProtobufCMessageInit) phalanx__v1__rate_limits__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor phalanx__v1__engine_reply__field_descriptors[9] =
@@ -2983,9 +3393,29 @@ const ProtobufCMessageDescriptor phalanx__v1__engine_reply__descriptor =
   (ProtobufCMessageInit) phalanx__v1__engine_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-#define phalanx__v1__accepted__field_descriptors NULL
-#define phalanx__v1__accepted__field_indices_by_name NULL
-#define phalanx__v1__accepted__number_ranges NULL
+static const ProtobufCFieldDescriptor phalanx__v1__accepted__field_descriptors[1] =
+{
+  {
+    "limits",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__Accepted, limits),
+    &phalanx__v1__rate_limits__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned phalanx__v1__accepted__field_indices_by_name[] = {
+  0,   /* field[0] = limits */
+};
+static const ProtobufCIntRange phalanx__v1__accepted__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
 const ProtobufCMessageDescriptor phalanx__v1__accepted__descriptor =
 {
   PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
@@ -2994,10 +3424,10 @@ const ProtobufCMessageDescriptor phalanx__v1__accepted__descriptor =
   "Phalanx__V1__Accepted",
   "phalanx.v1",
   sizeof(Phalanx__V1__Accepted),
-  0,
+  1,
   phalanx__v1__accepted__field_descriptors,
   phalanx__v1__accepted__field_indices_by_name,
-  0,  phalanx__v1__accepted__number_ranges,
+  1,  phalanx__v1__accepted__number_ranges,
   (ProtobufCMessageInit) phalanx__v1__accepted__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -3139,7 +3569,7 @@ const ProtobufCEnumDescriptor phalanx__v1__finish_reason__descriptor =
   phalanx__v1__finish_reason__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue phalanx__v1__error_code__enum_values_by_number[8] =
+static const ProtobufCEnumValue phalanx__v1__error_code__enum_values_by_number[9] =
 {
   { "ERROR_CODE_UNSPECIFIED", "PHALANX__V1__ERROR_CODE__ERROR_CODE_UNSPECIFIED", 0 },
   { "ERROR_CODE_INVALID_REQUEST", "PHALANX__V1__ERROR_CODE__ERROR_CODE_INVALID_REQUEST", 1 },
@@ -3149,11 +3579,12 @@ static const ProtobufCEnumValue phalanx__v1__error_code__enum_values_by_number[8
   { "ERROR_CODE_DEADLINE_EXCEEDED", "PHALANX__V1__ERROR_CODE__ERROR_CODE_DEADLINE_EXCEEDED", 5 },
   { "ERROR_CODE_CANCELLED", "PHALANX__V1__ERROR_CODE__ERROR_CODE_CANCELLED", 6 },
   { "ERROR_CODE_INTERNAL", "PHALANX__V1__ERROR_CODE__ERROR_CODE_INTERNAL", 7 },
+  { "ERROR_CODE_UNAUTHENTICATED", "PHALANX__V1__ERROR_CODE__ERROR_CODE_UNAUTHENTICATED", 8 },
 };
 static const ProtobufCIntRange phalanx__v1__error_code__value_ranges[] = {
-{0, 0},{0, 8}
+{0, 0},{0, 9}
 };
-static const ProtobufCEnumValueIndex phalanx__v1__error_code__enum_values_by_name[8] =
+static const ProtobufCEnumValueIndex phalanx__v1__error_code__enum_values_by_name[9] =
 {
   { "ERROR_CODE_CANCELLED", 6 },
   { "ERROR_CODE_CONTEXT_OVERFLOW", 2 },
@@ -3161,6 +3592,7 @@ static const ProtobufCEnumValueIndex phalanx__v1__error_code__enum_values_by_nam
   { "ERROR_CODE_INTERNAL", 7 },
   { "ERROR_CODE_INVALID_REQUEST", 1 },
   { "ERROR_CODE_OVERLOADED", 3 },
+  { "ERROR_CODE_UNAUTHENTICATED", 8 },
   { "ERROR_CODE_UNAVAILABLE", 4 },
   { "ERROR_CODE_UNSPECIFIED", 0 },
 };
@@ -3171,22 +3603,24 @@ const ProtobufCEnumDescriptor phalanx__v1__error_code__descriptor =
   "ErrorCode",
   "Phalanx__V1__ErrorCode",
   "phalanx.v1",
-  8,
+  9,
   phalanx__v1__error_code__enum_values_by_number,
-  8,
+  9,
   phalanx__v1__error_code__enum_values_by_name,
   1,
   phalanx__v1__error_code__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor phalanx__v1__engine__method_descriptors[4] =
+static const ProtobufCMethodDescriptor phalanx__v1__engine__method_descriptors[5] =
 {
   { "Describe", &phalanx__v1__describe_request__descriptor, &phalanx__v1__model_description__descriptor },
   { "Tokenizer", &phalanx__v1__tokenizer_request__descriptor, &phalanx__v1__tokenizer_chunk__descriptor },
   { "Status", &phalanx__v1__status_request__descriptor, &phalanx__v1__cluster_status__descriptor },
   { "Generate", &phalanx__v1__generate_message__descriptor, &phalanx__v1__engine_reply__descriptor },
+  { "Authorize", &phalanx__v1__authorize_request__descriptor, &phalanx__v1__authorize_reply__descriptor },
 };
 const unsigned phalanx__v1__engine__method_indices_by_name[] = {
+  4,        /* Authorize */
   0,        /* Describe */
   3,        /* Generate */
   2,        /* Status */
@@ -3199,7 +3633,7 @@ const ProtobufCServiceDescriptor phalanx__v1__engine__descriptor =
   "Engine",
   "Phalanx__V1__Engine",
   "phalanx.v1",
-  4,
+  5,
   phalanx__v1__engine__method_descriptors,
   phalanx__v1__engine__method_indices_by_name
 };
@@ -3234,6 +3668,14 @@ void phalanx__v1__engine__generate(ProtobufCService *service,
 {
   assert(service->descriptor == &phalanx__v1__engine__descriptor);
   service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void phalanx__v1__engine__authorize(ProtobufCService *service,
+                                    const Phalanx__V1__AuthorizeRequest *input,
+                                    Phalanx__V1__AuthorizeReply_Closure closure,
+                                    void *closure_data)
+{
+  assert(service->descriptor == &phalanx__v1__engine__descriptor);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void phalanx__v1__engine__init (Phalanx__V1__Engine_Service *service,
                                 Phalanx__V1__Engine_ServiceDestroy destroy)

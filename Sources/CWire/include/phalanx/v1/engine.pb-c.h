@@ -18,6 +18,8 @@ PROTOBUF_C__BEGIN_DECLS
 
 typedef struct Phalanx__V1__DescribeRequest Phalanx__V1__DescribeRequest;
 typedef struct Phalanx__V1__StatusRequest Phalanx__V1__StatusRequest;
+typedef struct Phalanx__V1__AuthorizeRequest Phalanx__V1__AuthorizeRequest;
+typedef struct Phalanx__V1__AuthorizeReply Phalanx__V1__AuthorizeReply;
 typedef struct Phalanx__V1__TokenizerRequest Phalanx__V1__TokenizerRequest;
 typedef struct Phalanx__V1__TokenizerChunk Phalanx__V1__TokenizerChunk;
 typedef struct Phalanx__V1__ModelDescription Phalanx__V1__ModelDescription;
@@ -36,6 +38,8 @@ typedef struct Phalanx__V1__ChoiceToken Phalanx__V1__ChoiceToken;
 typedef struct Phalanx__V1__ChoiceFinished Phalanx__V1__ChoiceFinished;
 typedef struct Phalanx__V1__GenerationUsage Phalanx__V1__GenerationUsage;
 typedef struct Phalanx__V1__EngineError Phalanx__V1__EngineError;
+typedef struct Phalanx__V1__Allowance Phalanx__V1__Allowance;
+typedef struct Phalanx__V1__RateLimits Phalanx__V1__RateLimits;
 typedef struct Phalanx__V1__EngineReply Phalanx__V1__EngineReply;
 typedef struct Phalanx__V1__Accepted Phalanx__V1__Accepted;
 typedef struct Phalanx__V1__Embedding Phalanx__V1__Embedding;
@@ -74,7 +78,8 @@ typedef enum _Phalanx__V1__ErrorCode {
   PHALANX__V1__ERROR_CODE__ERROR_CODE_UNAVAILABLE = 4,
   PHALANX__V1__ERROR_CODE__ERROR_CODE_DEADLINE_EXCEEDED = 5,
   PHALANX__V1__ERROR_CODE__ERROR_CODE_CANCELLED = 6,
-  PHALANX__V1__ERROR_CODE__ERROR_CODE_INTERNAL = 7
+  PHALANX__V1__ERROR_CODE__ERROR_CODE_INTERNAL = 7,
+  PHALANX__V1__ERROR_CODE__ERROR_CODE_UNAUTHENTICATED = 8
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PHALANX__V1__ERROR_CODE)
 } Phalanx__V1__ErrorCode;
 
@@ -96,6 +101,36 @@ struct  Phalanx__V1__StatusRequest
 #define PHALANX__V1__STATUS_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__status_request__descriptor) \
      }
+
+
+struct  Phalanx__V1__AuthorizeRequest
+{
+  ProtobufCMessage base;
+  /*
+   * SHA-256 of the key; empty when the client showed none.
+   */
+  ProtobufCBinaryData key_hash;
+};
+#define PHALANX__V1__AUTHORIZE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__authorize_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Phalanx__V1__AuthorizeReply
+{
+  ProtobufCMessage base;
+  /*
+   * The key's name; absent when no keys were made.
+   */
+  Phalanx__V1__Text *client;
+  /*
+   * Present when the key is not good.
+   */
+  Phalanx__V1__EngineError *error;
+};
+#define PHALANX__V1__AUTHORIZE_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__authorize_reply__descriptor) \
+    , NULL, NULL }
 
 
 struct  Phalanx__V1__TokenizerRequest
@@ -291,10 +326,14 @@ struct  Phalanx__V1__GenerationRequest
    * The mean of the prompt's last hidden states, and nothing else.
    */
   protobuf_c_boolean wants_embedding;
+  /*
+   * SHA-256 of the client's API key; empty when it showed none.
+   */
+  ProtobufCBinaryData key_hash;
 };
 #define PHALANX__V1__GENERATION_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__generation_request__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0, NULL, NULL, NULL, 0, 0,NULL, NULL, NULL, NULL, (char *)protobuf_c_empty_string, 0, NULL, NULL, 0 }
+    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0, NULL, NULL, NULL, 0, 0,NULL, NULL, NULL, NULL, (char *)protobuf_c_empty_string, 0, NULL, NULL, 0, {0,NULL} }
 
 
 /*
@@ -425,10 +464,37 @@ struct  Phalanx__V1__EngineError
   char *message;
   Phalanx__V1__Text *parameter;
   Phalanx__V1__Count *retry_after_seconds;
+  Phalanx__V1__RateLimits *limits;
 };
 #define PHALANX__V1__ENGINE_ERROR__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__engine_error__descriptor) \
-    , PHALANX__V1__ERROR_CODE__ERROR_CODE_UNSPECIFIED, (char *)protobuf_c_empty_string, NULL, NULL }
+    , PHALANX__V1__ERROR_CODE__ERROR_CODE_UNSPECIFIED, (char *)protobuf_c_empty_string, NULL, NULL, NULL }
+
+
+struct  Phalanx__V1__Allowance
+{
+  ProtobufCMessage base;
+  uint64_t limit;
+  uint64_t remaining;
+  double reset_milliseconds;
+};
+#define PHALANX__V1__ALLOWANCE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__allowance__descriptor) \
+    , 0, 0, 0 }
+
+
+/*
+ * Of one client; what is absent is not limited.
+ */
+struct  Phalanx__V1__RateLimits
+{
+  ProtobufCMessage base;
+  Phalanx__V1__Allowance *requests;
+  Phalanx__V1__Allowance *tokens;
+};
+#define PHALANX__V1__RATE_LIMITS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__rate_limits__descriptor) \
+    , NULL, NULL }
 
 
 typedef enum {
@@ -472,10 +538,11 @@ struct  Phalanx__V1__EngineReply
 struct  Phalanx__V1__Accepted
 {
   ProtobufCMessage base;
+  Phalanx__V1__RateLimits *limits;
 };
 #define PHALANX__V1__ACCEPTED__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__accepted__descriptor) \
-     }
+    , NULL }
 
 
 /*
@@ -529,6 +596,44 @@ Phalanx__V1__StatusRequest *
                       const uint8_t       *data);
 void   phalanx__v1__status_request__free_unpacked
                      (Phalanx__V1__StatusRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Phalanx__V1__AuthorizeRequest methods */
+void   phalanx__v1__authorize_request__init
+                     (Phalanx__V1__AuthorizeRequest         *message);
+size_t phalanx__v1__authorize_request__get_packed_size
+                     (const Phalanx__V1__AuthorizeRequest   *message);
+size_t phalanx__v1__authorize_request__pack
+                     (const Phalanx__V1__AuthorizeRequest   *message,
+                      uint8_t             *out);
+size_t phalanx__v1__authorize_request__pack_to_buffer
+                     (const Phalanx__V1__AuthorizeRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Phalanx__V1__AuthorizeRequest *
+       phalanx__v1__authorize_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   phalanx__v1__authorize_request__free_unpacked
+                     (Phalanx__V1__AuthorizeRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Phalanx__V1__AuthorizeReply methods */
+void   phalanx__v1__authorize_reply__init
+                     (Phalanx__V1__AuthorizeReply         *message);
+size_t phalanx__v1__authorize_reply__get_packed_size
+                     (const Phalanx__V1__AuthorizeReply   *message);
+size_t phalanx__v1__authorize_reply__pack
+                     (const Phalanx__V1__AuthorizeReply   *message,
+                      uint8_t             *out);
+size_t phalanx__v1__authorize_reply__pack_to_buffer
+                     (const Phalanx__V1__AuthorizeReply   *message,
+                      ProtobufCBuffer     *buffer);
+Phalanx__V1__AuthorizeReply *
+       phalanx__v1__authorize_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   phalanx__v1__authorize_reply__free_unpacked
+                     (Phalanx__V1__AuthorizeReply *message,
                       ProtobufCAllocator *allocator);
 /* Phalanx__V1__TokenizerRequest methods */
 void   phalanx__v1__tokenizer_request__init
@@ -872,6 +977,44 @@ Phalanx__V1__EngineError *
 void   phalanx__v1__engine_error__free_unpacked
                      (Phalanx__V1__EngineError *message,
                       ProtobufCAllocator *allocator);
+/* Phalanx__V1__Allowance methods */
+void   phalanx__v1__allowance__init
+                     (Phalanx__V1__Allowance         *message);
+size_t phalanx__v1__allowance__get_packed_size
+                     (const Phalanx__V1__Allowance   *message);
+size_t phalanx__v1__allowance__pack
+                     (const Phalanx__V1__Allowance   *message,
+                      uint8_t             *out);
+size_t phalanx__v1__allowance__pack_to_buffer
+                     (const Phalanx__V1__Allowance   *message,
+                      ProtobufCBuffer     *buffer);
+Phalanx__V1__Allowance *
+       phalanx__v1__allowance__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   phalanx__v1__allowance__free_unpacked
+                     (Phalanx__V1__Allowance *message,
+                      ProtobufCAllocator *allocator);
+/* Phalanx__V1__RateLimits methods */
+void   phalanx__v1__rate_limits__init
+                     (Phalanx__V1__RateLimits         *message);
+size_t phalanx__v1__rate_limits__get_packed_size
+                     (const Phalanx__V1__RateLimits   *message);
+size_t phalanx__v1__rate_limits__pack
+                     (const Phalanx__V1__RateLimits   *message,
+                      uint8_t             *out);
+size_t phalanx__v1__rate_limits__pack_to_buffer
+                     (const Phalanx__V1__RateLimits   *message,
+                      ProtobufCBuffer     *buffer);
+Phalanx__V1__RateLimits *
+       phalanx__v1__rate_limits__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   phalanx__v1__rate_limits__free_unpacked
+                     (Phalanx__V1__RateLimits *message,
+                      ProtobufCAllocator *allocator);
 /* Phalanx__V1__EngineReply methods */
 void   phalanx__v1__engine_reply__init
                      (Phalanx__V1__EngineReply         *message);
@@ -937,6 +1080,12 @@ typedef void (*Phalanx__V1__DescribeRequest_Closure)
 typedef void (*Phalanx__V1__StatusRequest_Closure)
                  (const Phalanx__V1__StatusRequest *message,
                   void *closure_data);
+typedef void (*Phalanx__V1__AuthorizeRequest_Closure)
+                 (const Phalanx__V1__AuthorizeRequest *message,
+                  void *closure_data);
+typedef void (*Phalanx__V1__AuthorizeReply_Closure)
+                 (const Phalanx__V1__AuthorizeReply *message,
+                  void *closure_data);
 typedef void (*Phalanx__V1__TokenizerRequest_Closure)
                  (const Phalanx__V1__TokenizerRequest *message,
                   void *closure_data);
@@ -991,6 +1140,12 @@ typedef void (*Phalanx__V1__GenerationUsage_Closure)
 typedef void (*Phalanx__V1__EngineError_Closure)
                  (const Phalanx__V1__EngineError *message,
                   void *closure_data);
+typedef void (*Phalanx__V1__Allowance_Closure)
+                 (const Phalanx__V1__Allowance *message,
+                  void *closure_data);
+typedef void (*Phalanx__V1__RateLimits_Closure)
+                 (const Phalanx__V1__RateLimits *message,
+                  void *closure_data);
 typedef void (*Phalanx__V1__EngineReply_Closure)
                  (const Phalanx__V1__EngineReply *message,
                   void *closure_data);
@@ -1023,6 +1178,10 @@ struct Phalanx__V1__Engine_Service
                    const Phalanx__V1__GenerateMessage *input,
                    Phalanx__V1__EngineReply_Closure closure,
                    void *closure_data);
+  void (*authorize)(Phalanx__V1__Engine_Service *service,
+                    const Phalanx__V1__AuthorizeRequest *input,
+                    Phalanx__V1__AuthorizeReply_Closure closure,
+                    void *closure_data);
 };
 typedef void (*Phalanx__V1__Engine_ServiceDestroy)(Phalanx__V1__Engine_Service *);
 void phalanx__v1__engine__init (Phalanx__V1__Engine_Service *service,
@@ -1034,7 +1193,8 @@ void phalanx__v1__engine__init (Phalanx__V1__Engine_Service *service,
       function_prefix__ ## describe,\
       function_prefix__ ## tokenizer,\
       function_prefix__ ## status,\
-      function_prefix__ ## generate  }
+      function_prefix__ ## generate,\
+      function_prefix__ ## authorize  }
 void phalanx__v1__engine__describe(ProtobufCService *service,
                                    const Phalanx__V1__DescribeRequest *input,
                                    Phalanx__V1__ModelDescription_Closure closure,
@@ -1051,6 +1211,10 @@ void phalanx__v1__engine__generate(ProtobufCService *service,
                                    const Phalanx__V1__GenerateMessage *input,
                                    Phalanx__V1__EngineReply_Closure closure,
                                    void *closure_data);
+void phalanx__v1__engine__authorize(ProtobufCService *service,
+                                    const Phalanx__V1__AuthorizeRequest *input,
+                                    Phalanx__V1__AuthorizeReply_Closure closure,
+                                    void *closure_data);
 
 /* --- descriptors --- */
 
@@ -1060,6 +1224,8 @@ extern const ProtobufCEnumDescriptor    phalanx__v1__finish_reason__descriptor;
 extern const ProtobufCEnumDescriptor    phalanx__v1__error_code__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__describe_request__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__status_request__descriptor;
+extern const ProtobufCMessageDescriptor phalanx__v1__authorize_request__descriptor;
+extern const ProtobufCMessageDescriptor phalanx__v1__authorize_reply__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__tokenizer_request__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__tokenizer_chunk__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__model_description__descriptor;
@@ -1078,6 +1244,8 @@ extern const ProtobufCMessageDescriptor phalanx__v1__choice_token__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__choice_finished__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__generation_usage__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__engine_error__descriptor;
+extern const ProtobufCMessageDescriptor phalanx__v1__allowance__descriptor;
+extern const ProtobufCMessageDescriptor phalanx__v1__rate_limits__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__engine_reply__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__accepted__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__embedding__descriptor;
