@@ -23,12 +23,19 @@ public struct GatewayConfiguration: Hashable, Sendable {
     public var requestTimeoutMilliseconds: Int?
     /// What is kept of answers of `/v1/responses`.
     public var responses: ResponseLimits
+    /// Nil speaks plain HTTP.
+    public var tls: TLSFiles?
+    /// Origins whose web pages may use the API, such as "https://app.example"; "*" for all.
+    public var corsOrigins: [String]
+    /// How long answers on their way may still take after a graceful shutdown began; then they end with an error.
+    public var shutdownGraceMilliseconds: Int
 
     public init(
         host: String = "127.0.0.1", port: Int = 8080, maxBodyByteCount: Int = 8 << 20, maxConnectionCount: Int = 1024,
         maxChoiceCount: Int = 128, maxPromptCount: Int = 1024, concurrentPromptCount: Int = 16,
         keepAliveMilliseconds: Int = 10_000, slowClientMilliseconds: Int = 60_000, idleMilliseconds: Int = 75_000,
-        requestTimeoutMilliseconds: Int? = nil, responses: ResponseLimits = ResponseLimits()
+        requestTimeoutMilliseconds: Int? = nil, responses: ResponseLimits = ResponseLimits(), tls: TLSFiles? = nil,
+        corsOrigins: [String] = [], shutdownGraceMilliseconds: Int = 20_000
     ) {
         self.host = host
         self.port = port
@@ -42,5 +49,8 @@ public struct GatewayConfiguration: Hashable, Sendable {
         self.idleMilliseconds = idleMilliseconds
         self.requestTimeoutMilliseconds = requestTimeoutMilliseconds
         self.responses = responses
+        self.tls = tls
+        self.corsOrigins = corsOrigins
+        self.shutdownGraceMilliseconds = shutdownGraceMilliseconds
     }
 }

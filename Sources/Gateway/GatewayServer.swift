@@ -1,4 +1,5 @@
 import Hummingbird
+import HummingbirdTLS
 public import Inference
 public import Logging
 import NIOCore
@@ -6,7 +7,8 @@ public import ServiceLifecycle
 
 /// An HTTP server that speaks OpenAI's, Anthropic's and Ollama's APIs and lets any engine answer.
 ///
-/// On graceful shutdown it takes no new connections, finishes the answers that are on their way, and returns.
+/// On graceful shutdown it takes no new connections, finishes the answers that are on their way as far as there is time,
+/// and returns.
 public struct GatewayServer: Service {
     private let engine: any Engine
     private let configuration: GatewayConfiguration
@@ -38,24 +40,45 @@ public struct GatewayServer: Service {
         self.onRunning = onRunning
     }
 
-    /// Binds the port and serves until graceful shutdown. Throws when the port cannot be bound.
+    /// Binds the port and serves until graceful shutdown. Throws when the port cannot be bound, and `GatewayFileError` when
+    /// the certificate is no good.
     public func run() async throws {
-        try await application().run()
+        let farewell = Ending()
+        let application = try application(farewell)
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                try await application.run()
+                return true
+            }
+            group.addTask { [configuration] in
+                try? await gracefulShutdown()
+                try? await Task.sleep(for: .milliseconds(configuration.shutdownGraceMilliseconds))
+                farewell.reach()
+                return false
+            }
+            while let hasEnded = try await group.next(), !hasEnded {}
+            group.cancelAll()
+        }
     }
 
-    func application() -> Application<GatewayResponder> {
+    private func application(_ farewell: Ending) throws -> Application<GatewayResponder> {
         let responder = GatewayResponder(
             engine: engine, model: ServedModel(engine: engine, load: loadCodec),
             responses: MemoryResponseStore(limits: configuration.responses), configuration: configuration,
-            logger: logger)
+            logger: logger, farewell: farewell)
+        let plain = HTTPServerBuilder.http1(
+            configuration: .init(
+                additionalChannelHandlers: [ConnectionWatch()],
+                idleTimeout: .milliseconds(Int64(configuration.idleMilliseconds)),
+                httpDecoderConfiguration: .init(
+                    maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 128)))
+        let server =
+            try configuration.tls.map { files in
+                try HTTPServerBuilder.tls(
+                    plain, tlsConfiguration: CertificateFiles(files, logger: logger).configuration)
+            } ?? plain
         return Application(
-            responder: responder,
-            server: .http1(
-                configuration: .init(
-                    additionalChannelHandlers: [ConnectionWatch()],
-                    idleTimeout: .milliseconds(Int64(configuration.idleMilliseconds)),
-                    httpDecoderConfiguration: .init(
-                        maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 128))),
+            responder: responder, server: server,
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), serverName: "phalanx",
                 availableConnectionsDelegate: .maximum(configuration.maxConnectionCount, logger: logger)),

@@ -30,7 +30,8 @@ import Testing
     }
 
     private func answer(_ job: AnswerJob, _ engine: any Engine) async throws -> Answered {
-        let run = try await AnswerRun(engine: engine, job: job, connection: nil, concurrentPromptCount: 1)
+        let run = try await AnswerRun(
+            engine: engine, job: job, connection: nil, farewell: Ending(), concurrentPromptCount: 1)
         var answered = Answered(
             texts: Array(repeating: "", count: 2), tokens: Array(repeating: [], count: 2), ends: [nil, nil])
         _ = try await run.forEach { item in

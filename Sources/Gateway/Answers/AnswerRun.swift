@@ -23,14 +23,22 @@ struct AnswerRun: Sendable {
     private let engine: any Engine
     private let job: AnswerJob
     private let first: GenerationStream
-    private let connection: ClientConnection?
+    private let connection: Ending?
+    private let farewell: Ending
     private let concurrentPromptCount: Int
 
     /// Hands the first prompt to the engine, so that a refusal is known before anything is answered.
-    init(engine: any Engine, job: AnswerJob, connection: ClientConnection?, concurrentPromptCount: Int) async throws {
+    ///
+    /// - Parameters:
+    ///   - connection: ends when the client goes.
+    ///   - farewell: comes when the server has no time left.
+    init(
+        engine: any Engine, job: AnswerJob, connection: Ending?, farewell: Ending, concurrentPromptCount: Int
+    ) async throws {
         self.engine = engine
         self.job = job
         self.connection = connection
+        self.farewell = farewell
         self.concurrentPromptCount = concurrentPromptCount
         first = try await engine.generate(job.request(promptIndex: 0))
     }
@@ -48,8 +56,13 @@ struct AnswerRun: Sendable {
         lookout: (pace: Duration, isSilent: @Sendable () -> Bool)? = nil, _ receive: (Item) async throws -> Void
     ) async throws -> AnswerUsage {
         let (arrivals, source) = AsyncThrowingStream<Arrival, any Error>.makeStream()
-        let key = connection?.whenClosed { source.finish(throwing: ClientGone()) }
+        let key = connection?.whenReached { source.finish(throwing: ClientGone()) }
         defer { if let key { connection?.ignore(key) } }
+        let farewellKey = farewell.whenReached {
+            source.finish(
+                throwing: APIError(.unavailable, "The server is shutting down; the answer is not complete."))
+        }
+        defer { farewell.ignore(farewellKey) }
         return try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
             group.addTask {

@@ -16,6 +16,7 @@ struct Answering: Sendable {
     let logger: Logger
     let channel: any Channel
     let identity: ClientIdentity
+    let farewell: Ending
 
     /// `POST /v1/completions`
     func complete(_ body: JSONValue) async throws -> Response {
@@ -103,7 +104,7 @@ struct Answering: Sendable {
     func run(_ job: AnswerJob) async throws -> AnswerRun {
         try await AnswerRun(
             engine: engine, job: job, connection: await ConnectionWatch.connection(of: channel),
-            concurrentPromptCount: max(configuration.concurrentPromptCount, 1))
+            farewell: farewell, concurrentPromptCount: max(configuration.concurrentPromptCount, 1))
     }
 
     private func whole(_ run: AnswerRun, job: AnswerJob, shape: any AnswerShape) async throws -> Response {

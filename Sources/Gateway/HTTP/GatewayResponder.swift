@@ -15,6 +15,21 @@ struct GatewayResponder: HTTPResponder {
     let responses: any ResponseStore
     let configuration: GatewayConfiguration
     let logger: Logger
+    let farewell: Ending
+    private let cors: CORSPolicy
+
+    init(
+        engine: any Engine, model: ServedModel, responses: any ResponseStore, configuration: GatewayConfiguration,
+        logger: Logger, farewell: Ending
+    ) {
+        self.engine = engine
+        self.model = model
+        self.responses = responses
+        self.configuration = configuration
+        self.logger = logger
+        self.farewell = farewell
+        cors = CORSPolicy(configuration.corsOrigins)
+    }
 
     func respond(to request: Request, context: GatewayContext) async throws -> Response {
         let start = ContinuousClock.now
@@ -34,6 +49,7 @@ struct GatewayResponder: HTTPResponder {
             response = failure(error, request: request, requestID: requestID, context: context, logger: logger)
         }
         response.headers[.requestID] = requestID
+        cors.mark(&response, to: request)
         if request.method == .head { response = response.createHeadResponse() }
         logger.log(
             level: request.method == .get ? .debug : .info, "answered",
@@ -46,6 +62,7 @@ struct GatewayResponder: HTTPResponder {
     }
 
     private func answer(_ request: Request, context: GatewayContext, logger: Logger) async throws -> Response {
+        if let preflight = cors.preflight(request) { return preflight }
         if let page = WebPage.response(to: request) { return page }
         let match = Route.match(request.uri.path)
         var identity = ClientIdentity.anybody
@@ -63,7 +80,8 @@ struct GatewayResponder: HTTPResponder {
         }
         let answering = Answering(
             engine: engine, model: model, responses: ClientResponseStore(responses, of: identity),
-            configuration: configuration, logger: logger, channel: context.channel, identity: identity)
+            configuration: configuration, logger: logger, channel: context.channel, identity: identity,
+            farewell: farewell)
         func body() async throws -> JSONValue {
             try await RequestBodyReader.json(request, maxByteCount: configuration.maxBodyByteCount)
         }

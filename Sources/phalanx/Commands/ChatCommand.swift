@@ -65,7 +65,7 @@ struct ChatCommand: AsyncParsableCommand {
         do {
             try await cluster.waitUntilReady()
             let gateway = try await Serving.gateway(
-                engine: cluster.coordinator, host: "127.0.0.1", port: 0, logs: logs)
+                engine: cluster.coordinator, host: "127.0.0.1", port: 0, api: APIOptions.parse([]), logs: logs)
             let serving = Task { try await gateway.service.run() }
             defer { serving.cancel() }
             guard let url = try? await gateway.url() else { return try await serving.value }

@@ -47,12 +47,13 @@ struct CoordinatorCommand: AsyncParsableCommand {
     @Option(help: "Write the addresses and layers to this file (JSON) once the model is served.")
     var readyFile: String?
 
+    @OptionGroup var api: APIOptions
     @OptionGroup var binding: BindOptions
     @OptionGroup var logs: LogOptions
 
     mutating func validate() throws {
         try binding.check(bind, flag: "--bind", isEncrypted: binding.directory != nil)
-        try binding.checkAPI(httpHost, flag: "--http-host")
+        try binding.checkAPI(httpHost, flag: "--http-host", isEncrypted: api.isEncrypted)
         guard (0...65535).contains(port), (0...65535).contains(httpPort) else {
             throw ValidationError("Ports must be between 0 and 65535.")
         }
@@ -82,12 +83,13 @@ struct CoordinatorCommand: AsyncParsableCommand {
         if let authority { services.append(TaskService { try await authority.run() }) }
         var gateway: Serving.GatewayHandle?
         if !noGateway {
-            let handle = try await Serving.gateway(engine: coordinator, host: httpHost, port: httpPort, logs: logs)
+            let handle = try await Serving.gateway(
+                engine: coordinator, host: httpHost, port: httpPort, api: api, logs: logs)
             services.append(handle.service)
             gateway = handle
         }
         services.append(announcement(coordinator, address: address, gateway: gateway))
-        try await Serving.run(services, logger: logs.logger("phalanx"))
+        try await Serving.run(services, api: api, logger: logs.logger("phalanx"))
     }
 
     /// Says when the model is served, and writes the ready file.

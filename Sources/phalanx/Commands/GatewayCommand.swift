@@ -26,11 +26,12 @@ struct GatewayCommand: AsyncParsableCommand {
     var port = 8080
 
     @OptionGroup var tokens: TokenOptions
+    @OptionGroup var api: APIOptions
     @OptionGroup var binding: BindOptions
     @OptionGroup var logs: LogOptions
 
     mutating func validate() throws {
-        try binding.checkAPI(host, flag: "--host")
+        try binding.checkAPI(host, flag: "--host", isEncrypted: api.isEncrypted)
         try binding.check(
             coordinator.host, flag: "--coordinator", isEncrypted: tokens.encrypts(with: binding))
         guard (0...65535).contains(port) else { throw ValidationError("--port must be between 0 and 65535.") }
@@ -42,7 +43,7 @@ struct GatewayCommand: AsyncParsableCommand {
         let engine = RemoteEngine(
             transport: trust.transport, host: coordinator.host, port: coordinator.port,
             logger: logs.logger("phalanx.gateway"))
-        let gateway = try await Serving.gateway(engine: engine, host: host, port: port, logs: logs)
+        let gateway = try await Serving.gateway(engine: engine, host: host, port: port, api: api, logs: logs)
         let announcement = TaskService {
             note(
                 "Gateway at \(try await gateway.url())/v1 for the coordinator at \(coordinator.host):\(coordinator.port)."
@@ -50,6 +51,7 @@ struct GatewayCommand: AsyncParsableCommand {
             try await Serving.untilCancelled()
         }
         try await Serving.run(
-            [gateway.service, announcement] + (trust.service.map { [$0] } ?? []), logger: logs.logger("phalanx"))
+            [gateway.service, announcement] + (trust.service.map { [$0] } ?? []), api: api,
+            logger: logs.logger("phalanx"))
     }
 }

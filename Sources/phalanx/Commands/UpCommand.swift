@@ -36,6 +36,7 @@ struct UpCommand: AsyncParsableCommand {
     @Option(help: "Write the address, process ids and layers to this file (JSON) once the model is served.")
     var readyFile: String?
 
+    @OptionGroup var api: APIOptions
     @OptionGroup var binding: BindOptions
     @OptionGroup var logs: LogOptions
 
@@ -47,7 +48,7 @@ struct UpCommand: AsyncParsableCommand {
         guard (0...65535).contains(port), (0...65535).contains(coordinatorPort) else {
             throw ValidationError("Ports must be between 0 and 65535.")
         }
-        try binding.checkAPI(host, flag: "--host")
+        try binding.checkAPI(host, flag: "--host", isEncrypted: api.isEncrypted)
         try model.checkSplit(workerCount: workers)
     }
 
@@ -67,7 +68,8 @@ struct UpCommand: AsyncParsableCommand {
     }
 
     private func serve(_ cluster: LocalCluster) async throws {
-        let gateway = try await Serving.gateway(engine: cluster.coordinator, host: host, port: port, logs: logs)
+        let gateway = try await Serving.gateway(
+            engine: cluster.coordinator, host: host, port: port, api: api, logs: logs)
         let readyFile = readyFile
         let announcement = TaskService {
             try await cluster.waitUntilReady()
@@ -80,6 +82,6 @@ struct UpCommand: AsyncParsableCommand {
             if let readyFile { try file.write(to: readyFile) }
             try await Serving.untilCancelled()
         }
-        try await Serving.run([announcement, gateway.service], logger: logs.logger("phalanx"))
+        try await Serving.run([announcement, gateway.service], api: api, logger: logs.logger("phalanx"))
     }
 }

@@ -65,13 +65,13 @@ struct BindOptions: ParsableArguments {
             """)
     }
 
-    /// The same for the OpenAI API, which is plain HTTP.
-    func checkAPI(_ host: String, flag: String) throws {
-        guard !insecure, !Self.isLoopback(host) else { return }
+    /// The same for the OpenAI API.
+    func checkAPI(_ host: String, flag: String, isEncrypted: Bool) throws {
+        guard !isEncrypted, !insecure, !Self.isLoopback(host) else { return }
         throw ValidationError(
-            "\(flag) \(host) can be reached from other machines, and the OpenAI API is plain HTTP that asks nobody who "
-                + "they are. Use a loopback address such as 127.0.0.1 behind a proxy with TLS, or say --insecure in a "
-                + "network that you trust.")
+            "\(flag) \(host) can be reached from other machines, and the OpenAI API is plain HTTP. Give it a certificate "
+                + "with --tls-cert and --tls-key (and clients keys with `phalanx keys create`); or use a loopback address "
+                + "such as 127.0.0.1 behind a proxy with TLS; or say --insecure in a network that you trust.")
     }
 
     static func isLoopback(_ host: String) -> Bool {

@@ -25,16 +25,19 @@ enum Serving {
         }
     }
 
-    /// How long answers on their way may still take after a signal; then they are cut off.
-    private static let longestFarewell = Duration.seconds(10)
+    /// How much longer than running answers everything may take to end; then it is cut off.
+    private static let farewell = Duration.seconds(10)
 
-    static func gateway(engine: any Engine, host: String, port: Int, logs: LogOptions) async throws -> GatewayHandle {
+    static func gateway(
+        engine: any Engine, host: String, port: Int, api: APIOptions, logs: LogOptions
+    ) async throws -> GatewayHandle {
         let (bound, continuation) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(1))
         let server = GatewayServer(
-            engine: engine, configuration: GatewayConfiguration(host: host, port: port),
+            engine: engine, configuration: api.configuration(host: host, port: port),
             logger: logs.logger("phalanx.gateway")
         ) { port in
-            continuation.yield("http://\(host.contains(":") ? "[\(host)]" : host):\(port)")
+            let scheme = api.isEncrypted ? "https" : "http"
+            continuation.yield("\(scheme)://\(host.contains(":") ? "[\(host)]" : host):\(port)")
         }
         let service = TaskService(stopsGracefully: true) {
             // Whoever waits for the address must not wait for a gateway that could not listen.
@@ -51,11 +54,11 @@ enum Serving {
     }
 
     /// Runs the services until SIGTERM or SIGINT; the first one that fails ends them all, and its error is thrown.
-    static func run(_ services: [any Service], logger: Logger) async throws {
+    static func run(_ services: [any Service], api: APIOptions, logger: Logger) async throws {
         var configuration = ServiceGroupConfiguration(
             services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-        configuration.maximumGracefulShutdownDuration = longestFarewell
+        configuration.maximumGracefulShutdownDuration = .seconds(api.shutdownGrace) + farewell
         try await ServiceGroup(configuration: configuration).run()
     }
 

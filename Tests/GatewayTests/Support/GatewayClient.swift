@@ -48,6 +48,8 @@ struct GatewayClient: Sendable {
     }
 
     let port: Int
+    /// Begins a graceful shutdown.
+    var stop: @Sendable () async -> Void = {}
 
     func request(_ method: HTTPMethod, _ path: String, _ body: String? = nil) -> HTTPClientRequest {
         var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
@@ -100,7 +102,7 @@ func withGateway<Result: Sendable>(
         }
         let result: Result
         do {
-            result = try await body(GatewayClient(port: port))
+            result = try await body(GatewayClient(port: port) { await services.triggerGracefulShutdown() })
         } catch {
             await services.triggerGracefulShutdown()
             throw error
