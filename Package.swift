@@ -161,7 +161,8 @@ let package = Package(
         tests(
             "Gateway",
             [
-                "Gateway", "Inference", "Tokenization", "Grammar", asn1, certificates, crypto, httpClient, nioCore,
+                "Gateway", "Inference", "Tokenization", "Grammar", hummingbird, asn1, certificates, crypto, httpClient,
+                nioCore,
                 nioHTTP1, nioSSL, httpTypes, logging, lifecycle,
             ]),
         tests("Terminal", ["Terminal", "Inference"]),

@@ -14,29 +14,36 @@ public struct GatewayServer: Service {
     private let configuration: GatewayConfiguration
     private let logger: Logger
     private let loadCodec: ServedModel.CodecLoader
+    private let filter: ContentFilter?
+    private let auditLog: AuditLog?
     private let onRunning: @Sendable (_ port: Int) async -> Void
 
     /// - Parameters:
     ///   - engine: What answers. It need not be ready yet.
+    ///   - filter: What prompts and answers are held against.
+    ///   - auditLog: Where requests are written down.
     ///   - onRunning: Called once with the bound port, when connections are taken.
     public init(
-        engine: any Engine, configuration: GatewayConfiguration, logger: Logger,
+        engine: any Engine, configuration: GatewayConfiguration, logger: Logger, filter: ContentFilter? = nil,
+        auditLog: AuditLog? = nil,
         onRunning: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) {
         self.init(
             engine: engine, configuration: configuration, logger: logger, loadCodec: TokenizerCodec.load,
-            onRunning: onRunning)
+            filter: filter, auditLog: auditLog, onRunning: onRunning)
     }
 
     init(
         engine: any Engine, configuration: GatewayConfiguration, logger: Logger,
-        loadCodec: @escaping ServedModel.CodecLoader,
+        loadCodec: @escaping ServedModel.CodecLoader, filter: ContentFilter? = nil, auditLog: AuditLog? = nil,
         onRunning: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) {
         self.engine = engine
         self.configuration = configuration
         self.logger = logger
         self.loadCodec = loadCodec
+        self.filter = filter
+        self.auditLog = auditLog
         self.onRunning = onRunning
     }
 
@@ -65,7 +72,7 @@ public struct GatewayServer: Service {
         let responder = GatewayResponder(
             engine: engine, model: ServedModel(engine: engine, load: loadCodec),
             responses: MemoryResponseStore(limits: configuration.responses), configuration: configuration,
-            logger: logger, farewell: farewell)
+            logger: logger, farewell: farewell, filter: filter, auditLog: auditLog)
         let plain = HTTPServerBuilder.http1(
             configuration: .init(
                 additionalChannelHandlers: [ConnectionWatch()],

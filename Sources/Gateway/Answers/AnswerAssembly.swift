@@ -41,7 +41,7 @@ struct AnswerAssembly: Sendable {
         let ends = (job.shared.ignoreEndOfSequence ? [] : job.model.endOfSequenceTokens) + job.shared.stopTokens
         let choice = ChoiceAssembler(
             text: job.codec.makeTextStream(continuing: job.continuesText && !job.echoes),
-            stops: job.shared.stops, endTokens: Set(ends), listsEndToken: job.listsEndToken)
+            stops: job.shared.stops, filter: job.filter, endTokens: Set(ends), listsEndToken: job.listsEndToken)
         choices = Array(repeating: choice, count: job.choiceCount)
         isEchoed = Array(repeating: !job.echoes, count: job.prompts.count)
     }

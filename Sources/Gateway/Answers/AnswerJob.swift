@@ -18,6 +18,8 @@ struct AnswerJob: Sendable {
     /// Whether the end token is among the tokens that log-probabilities are listed for.
     let listsEndToken: Bool
     let timeoutMilliseconds: Int?
+    /// What the answers' text is held against.
+    var filter: ContentFilter?
     /// The grammar of the answers, in GBNF.
     var grammar: String?
     /// Whether the prompts' embeddings are wanted instead of answers.

@@ -26,20 +26,25 @@ struct AnswerRun: Sendable {
     private let connection: Ending?
     private let farewell: Ending
     private let concurrentPromptCount: Int
+    /// Names the rule that forbids a whole answer; nil when answers need not be seen whole.
+    private let judge: (@Sendable (String) async throws -> String?)?
 
     /// Hands the first prompt to the engine, so that a refusal is known before anything is answered.
     ///
     /// - Parameters:
     ///   - connection: ends when the client goes.
     ///   - farewell: comes when the server has no time left.
+    ///   - judge: names the rule that forbids a whole answer; then nothing of an answer is told before its end.
     init(
-        engine: any Engine, job: AnswerJob, connection: Ending?, farewell: Ending, concurrentPromptCount: Int
+        engine: any Engine, job: AnswerJob, connection: Ending?, farewell: Ending, concurrentPromptCount: Int,
+        judge: (@Sendable (String) async throws -> String?)? = nil
     ) async throws {
         self.engine = engine
         self.job = job
         self.connection = connection
         self.farewell = farewell
         self.concurrentPromptCount = concurrentPromptCount
+        self.judge = judge
         first = try await engine.generate(job.request(promptIndex: 0))
     }
 
@@ -82,18 +87,34 @@ struct AnswerRun: Sendable {
                 }
             }
             var assembly = AnswerAssembly(job)
+            var held: [Int: ChoiceDelta] = [:]
             for try await arrival in arrivals {
                 switch arrival {
                 case .silence: try await receive(.silence)
                 case .event(let promptIndex, let event, let cancelChoice):
                     let progress = try assembly.consume(event, promptIndex: promptIndex)
                     progress.stopped.forEach(cancelChoice)
-                    for (choice, delta) in progress.deltas { try await receive(.delta(choice: choice, delta)) }
+                    for (choice, delta) in progress.deltas {
+                        guard let judge else {
+                            try await receive(.delta(choice: choice, delta))
+                            continue
+                        }
+                        held[choice, default: ChoiceDelta()].append(delta)
+                        guard delta.end != nil, let whole = held.removeValue(forKey: choice) else { continue }
+                        try await receive(.delta(choice: choice, try await Self.judged(whole, judge)))
+                    }
                 }
             }
             try Task.checkCancellation()
             return assembly.usage
         }
+    }
+
+    private static func judged(
+        _ answer: ChoiceDelta, _ judge: @Sendable (String) async throws -> String?
+    ) async throws -> ChoiceDelta {
+        guard !answer.text.isEmpty, let rule = try await judge(answer.text) else { return answer }
+        return ChoiceDelta(end: .contentFilter, filterRule: rule)
     }
 
     /// Takes all prompts through the engine, a few at a time, in order.

@@ -73,6 +73,7 @@ struct MessageShape: AnswerShape {
         let reason: JSONValue =
             switch answer.end {
             case .stop: answer.stopString == nil ? "end_turn" : "stop_sequence"
+            case .contentFilter: "refusal"
             case .length: isCutShort ? "model_context_window_exceeded" : "max_tokens"
             case nil: .null
             }

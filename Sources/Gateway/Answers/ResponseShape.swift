@@ -77,6 +77,7 @@ struct ResponseShape: AnswerShape {
         let status = status(answer)
         let response = response(
             status, output: [item(answer, status)],
+            reason: answer.end == .contentFilter ? "content_filter" : "max_output_tokens",
             usage: [
                 "input_tokens": JSONValue(usage.promptTokenCount),
                 "input_tokens_details": [
@@ -93,10 +94,13 @@ struct ResponseShape: AnswerShape {
         return response
     }
 
-    private func status(_ answer: ChoiceDelta) -> Status { answer.end == .length ? .incomplete : .completed }
+    private func status(_ answer: ChoiceDelta) -> Status {
+        answer.end == .length || answer.end == .contentFilter ? .incomplete : .completed
+    }
 
     private func response(
-        _ status: Status, output: [JSONValue], usage: JSONValue, error: JSONValue = .null
+        _ status: Status, output: [JSONValue], reason: JSONValue = "max_output_tokens", usage: JSONValue,
+        error: JSONValue = .null
     ) -> JSONValue {
         let labels = job.shared.labels
         func text(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }
@@ -109,7 +113,7 @@ struct ResponseShape: AnswerShape {
             "status": .string(status.rawValue),
             "background": false,
             "error": error,
-            "incomplete_details": status == .incomplete ? ["reason": "max_output_tokens"] : .null,
+            "incomplete_details": status == .incomplete ? ["reason": reason] : .null,
             "instructions": text(parameters.instructions),
             "max_output_tokens": number(parameters.maxOutputTokens),
             "max_tool_calls": number(parameters.maxToolCalls),

@@ -19,7 +19,8 @@ extension APIError {
             case .unavailable: "overloaded_error"
             case .deadlineExceeded: "timeout_error"
             case .internalError: "api_error"
-            case .invalidRequest, .contextLengthExceeded, .previousResponseNotFound, .methodNotAllowed,
+            case .invalidRequest, .contentFiltered, .contextLengthExceeded, .previousResponseNotFound,
+                .methodNotAllowed,
                 .unsupportedMediaType:
                 "invalid_request_error"
             }

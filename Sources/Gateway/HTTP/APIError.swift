@@ -6,6 +6,7 @@ struct APIError: Error, Hashable {
     enum Kind: Hashable {
         case invalidRequest
         case unauthenticated
+        case contentFiltered
         case contextLengthExceeded
         case modelNotFound
         case responseNotFound
@@ -42,7 +43,7 @@ struct APIError: Error, Hashable {
 
     var status: HTTPResponse.Status {
         switch kind {
-        case .invalidRequest, .contextLengthExceeded, .previousResponseNotFound: .badRequest
+        case .invalidRequest, .contextLengthExceeded, .previousResponseNotFound, .contentFiltered: .badRequest
         case .unauthenticated: .unauthorized
         case .modelNotFound, .responseNotFound, .unknownRoute: .notFound
         case .methodNotAllowed: .methodNotAllowed
@@ -60,6 +61,7 @@ struct APIError: Error, Hashable {
         switch kind {
         case .invalidRequest: ("invalid_request_error", nil)
         case .unauthenticated: ("invalid_request_error", "invalid_api_key")
+        case .contentFiltered: ("invalid_request_error", "content_filter")
         case .contextLengthExceeded: ("invalid_request_error", "context_length_exceeded")
         case .modelNotFound: ("invalid_request_error", "model_not_found")
         case .responseNotFound: ("invalid_request_error", nil)

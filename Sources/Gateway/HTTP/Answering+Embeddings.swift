@@ -52,6 +52,7 @@ extension Answering {
         for prompt in prompts {
             try AnswerJob.check(prompt: prompt, maxTokens: 0, model: model, parameter: parameters.name)
         }
+        try await check(prompts.map { codec.decode($0) })
         let job = AnswerJob(
             id: "embd-" + RandomName.make(), createdSeconds: Self.now, model: model, codec: codec,
             shared: parameters.shared, prompts: prompts, maxTokens: 0, echoes: false, logprobCount: nil,

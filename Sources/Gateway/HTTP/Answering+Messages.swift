@@ -9,8 +9,9 @@ extension Answering {
         let parameters = try MessageParameters(body, headers: headers)
         let (model, codec) = try await model.current()
         try ModelShape.check(parameters.shared.model, model)
-        let prompt = try codec.encode(chat: parameters.turns)
+        let prompt = try codec.encode(chat: guarded(parameters.turns))
         try AnswerJob.check(prompt: prompt, maxTokens: nil, model: model, parameter: "messages")
+        try await check(parameters.turns)
         let job = try conversationJob(
             id: "msg_" + RandomName.make(), model: model, codec: codec, shared: parameters.shared, prompt: prompt,
             maxTokens: parameters.maxTokens)
@@ -22,7 +23,7 @@ extension Answering {
         let parameters = try MessageParameters(body, headers: headers, countsOnly: true)
         let (model, codec) = try await model.current()
         try ModelShape.check(parameters.shared.model, model)
-        let prompt = try codec.encode(chat: parameters.turns)
+        let prompt = try codec.encode(chat: guarded(parameters.turns))
         return GatewayResponder.json(["input_tokens": JSONValue(prompt.count)])
     }
 }

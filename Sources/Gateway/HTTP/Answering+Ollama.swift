@@ -9,7 +9,8 @@ extension Answering {
         let (model, codec) = try await model.current()
         try ModelShape.check(parameters.common.shared.model, model)
         guard !parameters.turns.isEmpty else { return try loaded(parameters.common, model, kind: .chat) }
-        let prompt = try codec.encode(chat: parameters.turns)
+        let prompt = try codec.encode(chat: guarded(parameters.turns))
+        try await check(parameters.turns)
         return try await ollamaAnswer(parameters.common, model, codec, prompt: prompt, named: "messages", kind: .chat)
     }
 
@@ -20,12 +21,18 @@ extension Answering {
         try ModelShape.check(parameters.common.shared.model, model)
         guard !parameters.prompt.isEmpty else { return try loaded(parameters.common, model, kind: .generate) }
         try AnswerJob.check(tokens: parameters.context, model: model, parameter: "context")
+        try await check(
+            [
+                parameters.system ?? "", parameters.context.isEmpty ? "" : codec.decode(parameters.context),
+                parameters.prompt,
+            ].filter { !$0.isEmpty })
         let prompt: [Int32]
         if parameters.isRaw {
             prompt = try codec.encode(parameters.prompt, addingBeginning: true, parsingSpecial: true)
         } else {
             let system = parameters.system.map { [ChatTurn(role: .system, content: $0)] } ?? []
-            let turns = try codec.encode(chat: system + [ChatTurn(role: .user, content: parameters.prompt)])
+            let turns = try codec.encode(
+                chat: guarded(system + [ChatTurn(role: .user, content: parameters.prompt)]))
             prompt = try parameters.context + Self.continuation(of: parameters.context, turns, codec)
         }
         return try await ollamaAnswer(

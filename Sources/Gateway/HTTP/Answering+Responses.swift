@@ -10,6 +10,7 @@ extension Answering {
         try ModelShape.check(parameters.shared.model, model)
         let (history, prompt) = try prompt(
             try await history(parameters.previousResponseID) + parameters.input, parameters, model: model, codec: codec)
+        try await check((parameters.instructions.map { [$0] } ?? []) + history.map(\.content))
         let job = try conversationJob(
             id: "resp_" + RandomName.make(), model: model, codec: codec, shared: parameters.shared, prompt: prompt,
             maxTokens: parameters.maxOutputTokens, logprobCount: parameters.logprobCount)
@@ -64,7 +65,7 @@ extension Answering {
     ) throws -> (history: [ChatTurn], prompt: [Int32]) {
         let opening = parameters.instructions.map { [ChatTurn(role: .system, content: $0)] } ?? []
         func encode(dropping count: Int) throws -> [Int32] {
-            try codec.encode(chat: opening + history.dropFirst(count))
+            try codec.encode(chat: guarded(opening + history.dropFirst(count)))
         }
         var droppedCount = 0
         var prompt = try encode(dropping: 0)

@@ -17,6 +17,8 @@ struct Answering: Sendable {
     let channel: any Channel
     let identity: ClientIdentity
     let farewell: Ending
+    let filter: ContentFilter?
+    let audit: AuditEntry?
 
     /// `POST /v1/completions`
     func complete(_ body: JSONValue) async throws -> Response {
@@ -34,6 +36,10 @@ struct Answering: Sendable {
         for prompt in prompts {
             try AnswerJob.check(prompt: prompt, maxTokens: parameters.maxTokens, model: model, parameter: "prompt")
         }
+        try await check(
+            zip(parameters.prompts, prompts).map { prompt, tokens in
+                if case .text(let text) = prompt { text } else { codec.decode(tokens) }
+            })
         let longest = prompts.reduce(0) { max($0, $1.count) }
         let job = AnswerJob(
             id: "cmpl-" + RandomName.make(), createdSeconds: Self.now, model: model, codec: codec,
@@ -53,10 +59,11 @@ struct Answering: Sendable {
         let (model, codec) = try await model.current()
         try ModelShape.check(parameters.shared.model, model)
         let style = codec.toolStyle
-        let prompt = try codec.encode(chat: style.turns(parameters.turns, tools: parameters.tools))
+        let prompt = try codec.encode(chat: style.turns(guarded(parameters.turns), tools: parameters.tools))
         let format = parameters.shared.format
         let grammar = try parameters.tools?.gbnf(style, format: format) ?? format?.gbnf()
         try AnswerJob.check(prompt: prompt, maxTokens: parameters.maxTokens, model: model, parameter: "messages")
+        try await check(parameters.turns)
         let job = AnswerJob(
             id: "chatcmpl-" + RandomName.make(), createdSeconds: Self.now, model: model, codec: codec,
             shared: parameters.shared, prompts: [prompt], maxTokens: parameters.maxTokens, echoes: false,
@@ -101,10 +108,18 @@ struct Answering: Sendable {
             ? streamed(run, job: job, shape: shape) : try await whole(run, job: job, shape: shape)
     }
 
+    /// Hands a job to the engine; what comes back is held against the filter.
     func run(_ job: AnswerJob) async throws -> AnswerRun {
-        try await AnswerRun(
+        var job = job
+        job.filter = filter
+        audit?.note("model", .string(job.model.id))
+        var judge: (@Sendable (String) async throws -> String?)?
+        if let filter, filter.checksWholeAnswers {
+            judge = { [logger] text in try await filter.objection(toOutput: text, logger: logger) }
+        }
+        return try await AnswerRun(
             engine: engine, job: job, connection: await ConnectionWatch.connection(of: channel),
-            farewell: farewell, concurrentPromptCount: max(configuration.concurrentPromptCount, 1))
+            farewell: farewell, concurrentPromptCount: max(configuration.concurrentPromptCount, 1), judge: judge)
     }
 
     private func whole(_ run: AnswerRun, job: AnswerJob, shape: any AnswerShape) async throws -> Response {
@@ -119,6 +134,7 @@ struct Answering: Sendable {
         var choices = Array(repeating: ChoiceDelta(), count: job.choiceCount)
         let usage = try await run.forEach { item in
             guard case .delta(let choice, let delta) = item else { return }
+            note(delta, choice)
             choices[choice].append(delta)
         }
         log(job, usage)
@@ -132,6 +148,7 @@ struct Answering: Sendable {
         // nginx would collect the events otherwise.
         if let name = HTTPField.Name("x-accel-buffering") { headers[name] = "no" }
         headers.tell(run.limits)
+        audit?.continueLater()
         return Response(
             status: .ok, headers: headers,
             body: ResponseBody { writer in
@@ -141,10 +158,13 @@ struct Answering: Sendable {
                 do {
                     let usage = try await write(run, shape: &shape, pace: pace, to: &stream)
                     log(job, usage)
+                    audit?.write(status: 200)
                 } catch is ClientGone {
+                    audit?.write(status: 200, error: "the client went away")
                     logger.info("client went away", metadata: ["id": .string(job.id)])
                     throw ClientGone()
                 } catch {
+                    audit?.write(status: 200, error: APIError(error).message)
                     // Too late for a status code. No [DONE]: the answer is not complete.
                     logger.warning(
                         "stream failed", metadata: ["id": .string(job.id), "error": .string(String(describing: error))])
@@ -177,6 +197,7 @@ struct Answering: Sendable {
                     try await stream.sendComment()
                 }
             case .delta(let choice, let delta):
+                note(delta, choice)
                 for chunk in shape.chunk(delta, choice: choice) { try await stream.send(chunk) }
             }
         }
@@ -185,7 +206,15 @@ struct Answering: Sendable {
         return usage
     }
 
+    private func note(_ delta: ChoiceDelta, _ choice: Int) {
+        audit?.note(output: delta.text, choice: choice)
+        guard let rule = delta.filterRule else { return }
+        audit?.note(rule: rule, choice: choice)
+        logger.info("the filter ended an answer", metadata: ["rule": .string(rule)])
+    }
+
     private func log(_ job: AnswerJob, _ usage: AnswerUsage) {
+        audit?.note(usage)
         logger.info(
             "generated",
             metadata: [

@@ -17,10 +17,12 @@ struct GatewayResponder: HTTPResponder {
     let logger: Logger
     let farewell: Ending
     private let cors: CORSPolicy
+    private let filter: ContentFilter?
+    private let auditLog: AuditLog?
 
     init(
         engine: any Engine, model: ServedModel, responses: any ResponseStore, configuration: GatewayConfiguration,
-        logger: Logger, farewell: Ending
+        logger: Logger, farewell: Ending, filter: ContentFilter?, auditLog: AuditLog?
     ) {
         self.engine = engine
         self.model = model
@@ -29,6 +31,8 @@ struct GatewayResponder: HTTPResponder {
         self.logger = logger
         self.farewell = farewell
         cors = CORSPolicy(configuration.corsOrigins)
+        self.filter = filter
+        self.auditLog = auditLog
     }
 
     func respond(to request: Request, context: GatewayContext) async throws -> Response {
@@ -36,9 +40,10 @@ struct GatewayResponder: HTTPResponder {
         let requestID = Self.requestID(request.headers)
         var logger = logger
         logger[metadataKey: "request_id"] = .string(requestID)
+        let audit = audit(request, requestID)
         var response: Response
         do {
-            response = try await answer(request, context: context, logger: logger)
+            response = try await answer(request, context: context, logger: logger, audit: audit)
         } catch let error as HTTPParserError {
             // The server closes the connection with a 400 of its own.
             throw error
@@ -48,6 +53,7 @@ struct GatewayResponder: HTTPResponder {
         } catch {
             response = failure(error, request: request, requestID: requestID, context: context, logger: logger)
         }
+        audit?.end(status: response.status.code)
         response.headers[.requestID] = requestID
         cors.mark(&response, to: request)
         if request.method == .head { response = response.createHeadResponse() }
@@ -61,13 +67,24 @@ struct GatewayResponder: HTTPResponder {
         return response
     }
 
-    private func answer(_ request: Request, context: GatewayContext, logger: Logger) async throws -> Response {
+    /// What the audit log shall say of a request; nil for those that send nothing.
+    private func audit(_ request: Request, _ requestID: String) -> AuditEntry? {
+        guard let auditLog, ![.get, .head, .options].contains(request.method) else { return nil }
+        return AuditEntry(
+            auditLog, requestID: requestID, method: request.method.rawValue,
+            path: String(request.uri.path.prefix(256)))
+    }
+
+    private func answer(
+        _ request: Request, context: GatewayContext, logger: Logger, audit: AuditEntry?
+    ) async throws -> Response {
         if let preflight = cors.preflight(request) { return preflight }
         if let page = WebPage.response(to: request) { return page }
         let match = Route.match(request.uri.path)
         var identity = ClientIdentity.anybody
         if match?.route(request.method)?.isOpen != true {
             identity = try await ClientIdentity(request.headers, engine: engine)
+            if let name = identity.name { audit?.note("client", .string(name)) }
         }
         guard let match else {
             throw APIError(
@@ -81,7 +98,7 @@ struct GatewayResponder: HTTPResponder {
         let answering = Answering(
             engine: engine, model: model, responses: ClientResponseStore(responses, of: identity),
             configuration: configuration, logger: logger, channel: context.channel, identity: identity,
-            farewell: farewell)
+            farewell: farewell, filter: filter, audit: audit)
         func body() async throws -> JSONValue {
             try await RequestBodyReader.json(request, maxByteCount: configuration.maxBodyByteCount)
         }

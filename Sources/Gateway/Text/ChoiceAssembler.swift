@@ -12,6 +12,8 @@ struct AnsweredToken: Hashable, Sendable {
 /// Why a choice ended, in OpenAI's words.
 enum ChoiceEnd: String, Hashable, Sendable {
     case stop, length
+    /// Its text came to something that a rule forbids.
+    case contentFilter = "content_filter"
 }
 
 /// What is new in a choice.
@@ -23,6 +25,8 @@ struct ChoiceDelta: Hashable, Sendable {
     var stopString: String?
     /// The mean of the prompt's hidden states, where that is wanted.
     var embedding: [Float] = []
+    /// The rule that ended the choice, when one did.
+    var filterRule: String?
 
     /// Adds what came next.
     mutating func append(_ next: ChoiceDelta) {
@@ -31,12 +35,13 @@ struct ChoiceDelta: Hashable, Sendable {
         end = next.end ?? end
         stopString = next.stopString ?? stopString
         embedding += next.embedding
+        filterRule = next.filterRule ?? filterRule
     }
 
     var isEmpty: Bool { text.isEmpty && tokens.isEmpty && end == nil && embedding.isEmpty }
 }
 
-/// Makes one choice's text out of its tokens: stop strings cut it, end tokens do not show.
+/// Makes one choice's text out of its tokens: stop strings and a filter cut it, end tokens do not show.
 struct ChoiceAssembler: Sendable {
     /// Tokens that end the choice and have no place in its text.
     private let endTokens: Set<Int32>
@@ -44,6 +49,8 @@ struct ChoiceAssembler: Sendable {
     private let listsEndToken: Bool
     private var text: any TokenTextStream
     private var scanner: StopStringScanner
+    private var filter: TextFilter?
+    private let ruleNames: [String]
     /// Unicode scalars decoded so far, and those of them that are certain to stay.
     private var decodedCount = 0
     private var releasedCount = 0
@@ -54,11 +61,16 @@ struct ChoiceAssembler: Sendable {
     private(set) var tokenCount = 0
     private(set) var end: ChoiceEnd?
 
-    init(text: any TokenTextStream, stops: [String], endTokens: Set<Int32>, listsEndToken: Bool) {
+    init(
+        text: any TokenTextStream, stops: [String], filter: ContentFilter? = nil, endTokens: Set<Int32>,
+        listsEndToken: Bool
+    ) {
         self.text = text
         self.endTokens = endTokens
         self.listsEndToken = listsEndToken
         scanner = StopStringScanner(stops)
+        self.filter = filter.map { TextFilter($0.rules.output) }
+        ruleNames = filter?.rules.names ?? []
     }
 
     /// The prompt as the beginning of the choice (`echo`). Stop strings are not looked for in it.
@@ -89,7 +101,8 @@ struct ChoiceAssembler: Sendable {
         let piece = text.append(scored.token)
         decodedCount += piece.unicodeScalars.count
         pending.append((token, decodedCount))
-        return release(scanner.append(piece))
+        let certain = scanner.append(piece)
+        return release(filtered(certain, isLast: scanner.matched != nil))
     }
 
     /// Ends the choice, unless a stop string has ended it before.
@@ -98,9 +111,11 @@ struct ChoiceAssembler: Sendable {
         let rest = text.finish()
         decodedCount += rest.unicodeScalars.count
         if let last = pending.indices.last { pending[last].end = decodedCount }
-        var delta = release(scanner.append(rest))
+        let certain = scanner.append(rest)
+        var delta = release(filtered(certain, isLast: scanner.matched != nil))
         guard end == nil else { return delta }
-        delta.text += scanner.finish()
+        delta.append(release(filtered(scanner.finish(), isLast: true)))
+        guard end == nil else { return delta }
         delta.tokens += pending.map(\.token)
         pending.removeAll()
         if let endToken, listsEndToken {
@@ -111,11 +126,29 @@ struct ChoiceAssembler: Sendable {
         return delta
     }
 
+    /// What the filter lets through.
+    private mutating func filtered(_ text: String, isLast: Bool) -> String {
+        guard var filter else { return text }
+        // Held by nobody else while it is changed.
+        self.filter = nil
+        var passed = filter.append(text)
+        if isLast { passed += filter.finish() }
+        self.filter = filter
+        return passed
+    }
+
     /// Lets text go, with the tokens that it completes.
     private mutating func release(_ released: String) -> ChoiceDelta {
         releasedCount += released.unicodeScalars.count
         var delta = ChoiceDelta(text: released)
-        if scanner.matched != nil {
+        if let match = filter?.match {
+            // Not even the beginning of what is forbidden, which may share a token with what comes before.
+            delta.tokens = pending.prefix { $0.end <= releasedCount }.map(\.token)
+            pending.removeAll()
+            end = .contentFilter
+            delta.end = .contentFilter
+            delta.filterRule = ruleNames[match.rule]
+        } else if scanner.matched != nil {
             delta.tokens = pending.map(\.token).filter { $0.textOffset < releasedCount }
             pending.removeAll()
             end = .stop

@@ -25,6 +25,22 @@ struct APIOptions: ParsableArguments {
             valueName: "seconds"))
     var shutdownGrace = 20
 
+    @Option(
+        help: ArgumentHelp(
+            "Hold prompts and answers against the rules of this file (JSON): words, patterns, a system prompt, a moderation "
+                + "endpoint. Requests that break one get a 400 with the code content_filter, answers end with that reason.",
+            valueName: "file"))
+    var filter: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Write a line of JSON for every request that sends something to this file: who asked what when, what it cost, and "
+                + "what the filter did.", valueName: "file"))
+    var auditLog: String?
+
+    @Flag(help: "Write prompts and answers to the audit log, too.")
+    var auditText = false
+
     mutating func validate() throws {
         guard (tlsCert == nil) == (tlsKey == nil) else {
             throw ValidationError("--tls-cert and --tls-key go together.")
@@ -39,6 +55,7 @@ struct APIOptions: ParsableArguments {
                         + "without a path.")
             }
         }
+        if auditText, auditLog == nil { throw ValidationError("--audit-text goes with --audit-log.") }
         guard (0...86_400).contains(shutdownGrace) else {
             throw ValidationError("--shutdown-grace must be from 0 to 86400 seconds.")
         }

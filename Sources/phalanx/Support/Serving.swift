@@ -32,11 +32,16 @@ enum Serving {
         engine: any Engine, host: String, port: Int, api: APIOptions, logs: LogOptions
     ) async throws -> GatewayHandle {
         let (bound, continuation) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(1))
+        let scheme = api.isEncrypted ? "https" : "http"
+        let filter = try api.filter.map { try ContentFilter.load($0) }
+        let logger = logs.logger("phalanx.gateway")
+        let auditLog = try api.auditLog.map {
+            try AuditLog(path: $0, includesText: api.auditText, logger: logger)
+        }
         let server = GatewayServer(
             engine: engine, configuration: api.configuration(host: host, port: port),
-            logger: logs.logger("phalanx.gateway")
+            logger: logger, filter: filter, auditLog: auditLog
         ) { port in
-            let scheme = api.isEncrypted ? "https" : "http"
             continuation.yield("\(scheme)://\(host.contains(":") ? "[\(host)]" : host):\(port)")
         }
         let service = TaskService(stopsGracefully: true) {
@@ -58,7 +63,7 @@ enum Serving {
         var configuration = ServiceGroupConfiguration(
             services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-        configuration.maximumGracefulShutdownDuration = .seconds(api.shutdownGrace) + farewell
+        configuration.maximumGracefulShutdownDuration = Duration.seconds(api.shutdownGrace) + farewell
         try await ServiceGroup(configuration: configuration).run()
     }
 

@@ -80,14 +80,16 @@ struct GatewayClient: Sendable {
 /// Runs a gateway in front of an engine for as long as `body` takes.
 func withGateway<Result: Sendable>(
     _ engine: ToyEngine = ToyEngine(), configuration: GatewayConfiguration = GatewayConfiguration(),
-    _ body: @Sendable (GatewayClient) async throws -> Result
+    filter: ContentFilter? = nil, auditLog: AuditLog? = nil, _ body: @Sendable (GatewayClient) async throws -> Result
 ) async throws -> Result {
     var configuration = configuration
     configuration.port = 0
     var logger = Logger(label: "gateway tests")
     logger.logLevel = .critical
     let (ports, source) = AsyncStream<Int>.makeStream()
-    let server = GatewayServer(engine: engine, configuration: configuration, logger: logger) { port in
+    let server = GatewayServer(
+        engine: engine, configuration: configuration, logger: logger, filter: filter, auditLog: auditLog
+    ) { port in
         source.yield(port)
     }
     let services = ServiceGroup(services: [server], logger: logger)
