@@ -79,7 +79,11 @@ struct FetchTests {
             transport: transport, logger: logger)
         let port = try await coordinator.start()
         var tasks = [Task { try await coordinator.run() }]
-        for machine in machines {
+        for (number, machine) in machines.enumerated() {
+            // One after the other, so that each has the same layers every time.
+            while try await coordinator.status().workers.count < number {
+                try await Task.sleep(for: .milliseconds(5))
+            }
             var configuration = WorkerConfiguration(
                 coordinatorHost: host ?? "coordinator", coordinatorPort: port, bindHost: host ?? machine.name,
                 bindPort: 0, advertisedHost: host ?? machine.name, node: NodeID(machine.name), processID: 1,
