@@ -161,7 +161,7 @@ struct OllamaRouteTests {
             (#""messages": [{"role": "user", "content": "x", "images": ["AAAA"]}]"#, "images"),
             (#""messages": [{"role": "tool", "content": "x"}]"#, "role"), (#""messages": 1"#, "messages"),
             (#""messages": [{"role": "user", "content": 1}]"#, "content"), (#""tools": [{}]"#, "tools"),
-            (#""format": "json""#, "format"), (#""think": true"#, "think"), (#""options": 1"#, "options"),
+            (#""format": "yaml""#, "format"), (#""think": true"#, "think"), (#""options": 1"#, "options"),
             (#""options": {"temperature": "x"}"#, "temperature"), (#""options": {"num_predict": -3}"#, "num_predict"),
             (#""options": {"num_ctx": 0}"#, "num_ctx"), (#""options": {"mirostat": 2}"#, "mirostat"),
             (#""options": {"repeat_last_n": 64}"#, "repeat_last_n"), (#""options": {"tfs_z": 0.5}"#, "tfs_z"),

@@ -10,11 +10,15 @@ extension Answering {
         try ModelShape.check(parameters.shared.model, model)
         let (history, prompt) = try prompt(
             try await history(parameters.previousResponseID) + parameters.input, parameters, model: model, codec: codec)
-        try await check((parameters.instructions.map { [$0] } ?? []) + history.map(\.content))
+        try await check((parameters.instructions.map { [ChatTurn(role: .system, content: $0)] } ?? []) + history)
+        let style = codec.toolStyle
         let job = try conversationJob(
             id: "resp_" + RandomName.make(), model: model, codec: codec, shared: parameters.shared, prompt: prompt,
-            maxTokens: parameters.maxOutputTokens, logprobCount: parameters.logprobCount)
-        let shape = ResponseShape(job: job, parameters: parameters, history: history, store: responses)
+            maxTokens: parameters.maxOutputTokens, logprobCount: parameters.logprobCount,
+            grammar: try parameters.tools?.gbnf(style, format: parameters.shared.format))
+        let shape = ResponseShape(
+            job: job, parameters: parameters, history: history, store: responses,
+            toolMark: parameters.tools == nil ? nil : style.opening)
         return try await answer(job, shape: shape)
     }
 
@@ -65,7 +69,8 @@ extension Answering {
     ) throws -> (history: [ChatTurn], prompt: [Int32]) {
         let opening = parameters.instructions.map { [ChatTurn(role: .system, content: $0)] } ?? []
         func encode(dropping count: Int) throws -> [Int32] {
-            try codec.encode(chat: guarded(opening + history.dropFirst(count)))
+            try codec.encode(
+                chat: codec.toolStyle.turns(guarded(opening + history.dropFirst(count)), tools: parameters.tools))
         }
         var droppedCount = 0
         var prompt = try encode(dropping: 0)

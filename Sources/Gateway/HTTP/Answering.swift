@@ -89,14 +89,15 @@ struct Answering: Sendable {
     /// A job with one prompt and one choice, whose answer may have what the context leaves and no more than `maxTokens`.
     func conversationJob(
         id: String, model: ModelDescription, codec: any TextCodec, shared: SharedParameters, prompt: [Int32],
-        maxTokens: Int?, logprobCount: Int? = nil, continuesText: Bool = false, listsEndToken: Bool = false
+        maxTokens: Int?, logprobCount: Int? = nil, continuesText: Bool = false, listsEndToken: Bool = false,
+        grammar: String? = nil
     ) throws -> AnswerJob {
         AnswerJob(
             id: id, createdSeconds: Self.now, model: model, codec: codec, shared: shared, prompts: [prompt],
             maxTokens: min(maxTokens ?? .max, model.contextLength - prompt.count), echoes: false,
             logprobCount: logprobCount, continuesText: continuesText, listsEndToken: listsEndToken,
-            timeoutMilliseconds: configuration.requestTimeoutMilliseconds, grammar: try shared.format?.gbnf(),
-            client: client(shared), key: identity.key)
+            timeoutMilliseconds: configuration.requestTimeoutMilliseconds,
+            grammar: try grammar ?? shared.format?.gbnf(), client: client(shared), key: identity.key)
     }
 
     static var now: Int { Int(Date().timeIntervalSince1970) }

@@ -7,6 +7,8 @@ struct MessageParameters: Hashable, Sendable {
     var turns: [ChatTurn]
     /// The most tokens of the answer; what the context leaves may be less.
     var maxTokens: Int
+    /// Functions that may be called; nil for none.
+    var tools: ToolSet?
 
     /// The first version of the API with these shapes (header `anthropic-version`); later ones are newer dates.
     static let firstVersion = "2023-06-01"
@@ -14,8 +16,6 @@ struct MessageParameters: Hashable, Sendable {
 
     /// What cannot be honoured, with the values that ask for nothing special.
     private static let neutral: [String: [JSONValue]] = [
-        "tools": [[]],
-        "tool_choice": [["type": "auto"], ["type": "none"]],
         "thinking": [["type": "disabled"]],
         "service_tier": ["auto", "standard_only"],
         "speed": ["standard"],
@@ -59,6 +59,7 @@ struct MessageParameters: Hashable, Sendable {
         }
         maxTokens = limit
         turns = try Self.system(fields) + Self.turns(fields)
+        tools = try ToolSet(fields, .message)
     }
 
     private static func checkVersion(_ headers: HTTPFields) throws {
@@ -82,8 +83,8 @@ struct MessageParameters: Hashable, Sendable {
         guard (1...ChatParameters.maxMessageCount).contains(messages.count) else {
             throw APIError.invalid("messages", "'messages' must hold 1 to \(ChatParameters.maxMessageCount) messages.")
         }
-        let turns = try messages.enumerated().map { index, message in
-            try turn(message, path: "messages.\(index)")
+        let turns = try messages.enumerated().flatMap { index, message in
+            try self.turns(message, path: "messages.\(index)")
         }
         guard turns.last?.role != .assistant else {
             throw APIError.invalid(
@@ -92,7 +93,7 @@ struct MessageParameters: Hashable, Sendable {
         return turns
     }
 
-    private static func turn(_ message: JSONValue, path: String) throws -> ChatTurn {
+    private static func turns(_ message: JSONValue, path: String) throws -> [ChatTurn] {
         guard case .object(let object) = message else {
             throw APIError.invalid(path, "'\(path)' must be an object, but it is \(message.kind).")
         }
@@ -101,7 +102,6 @@ struct MessageParameters: Hashable, Sendable {
         else {
             throw APIError.invalid("\(path).role", "'\(path).role' must be user, assistant or system.")
         }
-        return ChatTurn(
-            role: role, content: try TextContent.text(fields["content"], path: "\(path).content", types: ["text"]))
+        return try MessageContent.turns(fields["content"], role: role, path: "\(path).content")
     }
 }

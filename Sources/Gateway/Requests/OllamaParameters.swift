@@ -16,7 +16,7 @@ struct OllamaParameters: Hashable, Sendable {
 
     /// What cannot be honoured, with the values that ask for nothing special.
     private static let neutral: [String: [JSONValue]] = [
-        "format": [""], "tools": [[]], "think": [false], "images": [[]], "suffix": [""], "template": [""],
+        "tools": [[]], "think": [false], "images": [[]], "suffix": [""], "template": [""],
         "truncate": [false], "shift": [false], "width": [0], "height": [0], "steps": [0],
     ]
     private static let neutralOptions: [String: [JSONValue]] = [
@@ -36,6 +36,7 @@ struct OllamaParameters: Hashable, Sendable {
             seed: try SharedParameters.seed(options),
             stops: try SharedParameters.stops(options, maxCount: Self.maxStopCount),
             isStreamed: try fields.bool("stream") ?? true)
+        shared.format = try AnswerFormat(ollama: fields)
         // Ollama writes "no limit" as -1 and -2.
         maxTokens = try options.integer("num_predict", -2...Int.max).flatMap { $0 > 0 ? $0 : nil }
         contextLength = try options.integer("num_ctx", 1...Int.max)

@@ -15,6 +15,10 @@ struct ResponseParameters: Hashable, Sendable {
     /// Whether the oldest messages may be dropped when the context is too small.
     var isTruncated: Bool
     var maxToolCalls: Int?
+    /// Functions that may be called; nil for none.
+    var tools: ToolSet?
+    /// What the request says about tools and format, for the response to repeat.
+    var told: JSONObject
 
     /// What cannot be honoured, with the values that ask for nothing special.
     private static let neutral: [String: [JSONValue]] = [
@@ -23,15 +27,9 @@ struct ResponseParameters: Hashable, Sendable {
         "background": [false],
         "background_options": [],
         "conversation": [],
-        "tools": [[]],
-        "tool_choice": ["none", "auto"],
         "context_management": [[]],
         "prompt": [],
         "reasoning": [[:], ["effort": "none"]],
-        "text": [
-            [:], ["format": ["type": "text"]], ["verbosity": "medium"],
-            ["format": ["type": "text"], "verbosity": "medium"],
-        ],
         "access_programs": [],
         "image": [],
     ]
@@ -48,13 +46,31 @@ struct ResponseParameters: Hashable, Sendable {
         isStored = try fields.bool("store") ?? true
         maxOutputTokens = try fields.integer("max_output_tokens", 1...Int.max)
         maxToolCalls = try fields.integer("max_tool_calls", 1...Int.max)
-        _ = try fields.bool("parallel_tool_calls")
+        tools = try ToolSet(fields, .response)
+        if let text = try fields.object("text") {
+            try RequestFields(object: text).refuse(otherThan: ["verbosity": ["medium"]])
+        }
+        shared.format = try AnswerFormat(response: fields) ?? shared.format
+        told = try Self.told(fields)
         let truncation = try fields.string("truncation") ?? "disabled"
         guard ["auto", "disabled"].contains(truncation) else {
             throw APIError.invalid("truncation", "'truncation' must be auto or disabled.")
         }
         isTruncated = truncation == "auto"
         logprobCount = try Self.logprobCount(fields)
+        guard tools == nil || logprobCount == nil else {
+            throw APIError.invalid("top_logprobs", "Log-probabilities together with 'tools' are not supported.")
+        }
+    }
+
+    private static func told(_ fields: RequestFields) throws -> JSONObject {
+        let format = try fields.object("text").flatMap { $0["format"] } ?? ["type": "text"]
+        return [
+            "parallel_tool_calls": .bool(try fields.bool("parallel_tool_calls") ?? true),
+            "text": ["format": format, "verbosity": "medium"],
+            "tool_choice": fields["tool_choice"] ?? "auto",
+            "tools": fields["tools"] ?? [],
+        ]
     }
 
     private static func logprobCount(_ fields: RequestFields) throws -> Int? {
@@ -81,31 +97,6 @@ struct ResponseParameters: Hashable, Sendable {
         guard (1...ChatParameters.maxMessageCount).contains(items.count) else {
             throw APIError.invalid("input", "'input' must hold 1 to \(ChatParameters.maxMessageCount) messages.")
         }
-        return try items.enumerated().map { index, item in try turn(item, path: "input[\(index)]") }
-    }
-
-    private static func turn(_ item: JSONValue, path: String) throws -> ChatTurn {
-        guard case .object(let object) = item else {
-            throw APIError.invalid(path, "'\(path)' must be an object, but it is \(item.kind).")
-        }
-        let fields = RequestFields(object: object)
-        if let type = fields["type"], type != "message" {
-            throw APIError.invalid("\(path).type", "Only items of type 'message' are supported by this server.")
-        }
-        guard case .string(let name)? = fields["role"] else {
-            throw APIError.invalid("\(path).role", "'\(path).role' must be a string: system, user or assistant.")
-        }
-        let role: ChatTurn.Role
-        switch name {
-        case "system", "developer": role = .system
-        case "user": role = .user
-        case "assistant": role = .assistant
-        default:
-            throw APIError.invalid(
-                "\(path).role", "The role '\(name.prefix(32))' is not supported; use system, user or assistant.")
-        }
-        let content = try TextContent.text(
-            fields["content"], path: "\(path).content", types: ["input_text", "output_text", "text"])
-        return ChatTurn(role: role, content: content)
+        return try ResponseItems.turns(items, path: "input")
     }
 }

@@ -17,16 +17,24 @@ struct StoredResponse: Hashable, Sendable {
         else { return nil }
         var turns: [ChatTurn] = []
         for value in values {
-            guard case .array(let pair) = value, pair.count == 2, case .string(let name) = pair[0],
-                case .string(let content) = pair[1], let role = ChatTurn.Role(rawValue: name)
+            guard case .array(let parts) = value, (2...3).contains(parts.count), case .string(let name) = parts[0],
+                case .string(let content) = parts[1], let role = ChatTurn.Role(rawValue: name)
             else { return nil }
-            turns.append(ChatTurn(role: role, content: content))
+            var turn = ChatTurn(role: role, content: content)
+            if parts.count == 3 {
+                guard case .string(let calls) = parts[2] else { return nil }
+                turn.toolCalls = calls
+            }
+            turns.append(turn)
         }
         self.init(response: response, turns: turns)
     }
 
     var encoded: [UInt8] {
-        let turns = turns.map { JSONValue.array([.string($0.role.rawValue), .string($0.content)]) }
+        let turns = turns.map { turn in
+            JSONValue.array(
+                ([turn.role.rawValue, turn.content] + (turn.toolCalls.map { [$0] } ?? [])).map { .string($0) })
+        }
         let value: JSONValue = ["response": response, "turns": .array(turns)]
         return value.encoded
     }

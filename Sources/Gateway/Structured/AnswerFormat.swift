@@ -42,6 +42,25 @@ struct AnswerFormat: Hashable, Sendable {
         self = first
     }
 
+    /// The format of one of Ollama's routes: `format` is "json" or a schema.
+    init?(ollama fields: RequestFields) throws {
+        switch fields["format"] {
+        case nil, ""?: return nil
+        case "json"?: self.init(kind: .object, parameter: "format")
+        case .object(let schema)?: self.init(kind: .schema(SchemaValue(.object(schema))), parameter: "format")
+        default: throw APIError.invalid("format", "'format' must be json or a JSON schema.")
+        }
+    }
+
+    /// The format of a response: `text.format`.
+    init?(response fields: RequestFields) throws {
+        guard let text = try fields.object("text"),
+            let format = try RequestFields(object: text).object("format"),
+            let found = try Self.format(RequestFields(object: format), "text.format", isFlat: true)
+        else { return nil }
+        self = found
+    }
+
     private init(kind: Kind, parameter: String) {
         self.kind = kind
         self.parameter = parameter
@@ -87,8 +106,11 @@ struct AnswerFormat: Hashable, Sendable {
 
     private static func responseFormat(_ fields: RequestFields) throws -> AnswerFormat? {
         guard let object = try fields.object("response_format") else { return nil }
-        let format = RequestFields(object: object)
-        let name = "response_format"
+        return try format(RequestFields(object: object), "response_format", isFlat: false)
+    }
+
+    /// - Parameter isFlat: Whether a schema's members stand beside the type, not in a `json_schema` of their own.
+    private static func format(_ format: RequestFields, _ name: String, isFlat: Bool) throws -> AnswerFormat? {
         guard case .string(let type)? = format["type"] else {
             throw APIError.invalid("\(name).type", "'\(name).type' must be text, json_object or json_schema.")
         }
@@ -99,17 +121,21 @@ struct AnswerFormat: Hashable, Sendable {
             let kind = format["schema"].map { Kind.schema(SchemaValue($0)) } ?? .object
             return AnswerFormat(kind: kind, parameter: name)
         case "json_schema":
-            guard let object = try format.object("json_schema") else {
-                throw APIError.invalid("\(name).json_schema", "'\(name).json_schema' is missing.")
+            let path = isFlat ? name : "\(name).json_schema"
+            var members = format
+            if !isFlat {
+                guard let object = try format.object("json_schema") else {
+                    throw APIError.invalid(path, "'\(path)' is missing.")
+                }
+                members = RequestFields(object: object)
             }
-            let members = RequestFields(object: object)
             guard case .string? = members["name"] else {
-                throw APIError.invalid("\(name).json_schema.name", "'\(name).json_schema.name' must be a string.")
+                throw APIError.invalid("\(path).name", "'\(path).name' must be a string.")
             }
             // Strict or not, the answer is held to the schema.
             _ = try members.bool("strict")
             guard let schema = members["schema"] else { return AnswerFormat(kind: .object, parameter: name) }
-            return AnswerFormat(kind: .schema(SchemaValue(schema)), parameter: "\(name).json_schema.schema")
+            return AnswerFormat(kind: .schema(SchemaValue(schema)), parameter: "\(path).schema")
         default:
             throw APIError.invalid(
                 "\(name).type", "'\(name).type' must be text, json_object or json_schema, not '\(type.prefix(32))'.")

@@ -10,6 +10,13 @@ struct ToolCallScanner: Sendable {
         case arguments(index: Int, String)
     }
 
+    /// A call of a function as an answer has it.
+    struct Call: Hashable, Sendable {
+        let name: String
+        /// JSON, as far as it came.
+        var arguments = ""
+    }
+
     private enum Place: Hashable {
         case text
         /// Between calls, in one before its arguments, or behind them.
@@ -31,6 +38,21 @@ struct ToolCallScanner: Sendable {
     init(opening: String) {
         self.opening = opening
         text = StopStringScanner([opening])
+    }
+
+    /// Takes a whole answer apart.
+    static func read(_ answer: String, opening: String) -> (text: String, calls: [Call]) {
+        var scanner = ToolCallScanner(opening: opening)
+        var text = ""
+        var calls: [Call] = []
+        for piece in scanner.append(answer) + scanner.finish() {
+            switch piece {
+            case .text(let more): text += more
+            case .call(_, let name): calls.append(Call(name: name))
+            case .arguments(let index, let more): calls[index].arguments += more
+            }
+        }
+        return (text, calls)
     }
 
     /// Takes the next text of the answer.

@@ -18,10 +18,7 @@ struct ToolChatShape: AnswerShape {
     // MARK: Whole
 
     func whole(_ choices: [ChoiceDelta], usage: AnswerUsage) -> JSONValue {
-        let read = choices.map { choice in
-            var scanner = ToolCallScanner(opening: mark)
-            return Self.read(scanner.append(choice.text) + scanner.finish())
-        }
+        let read = choices.map { ToolCallScanner.read($0.text, opening: mark) }
         let texts = zip(choices, read).map { choice, read in
             var choice = choice
             choice.text = read.text
@@ -34,7 +31,7 @@ struct ToolChatShape: AnswerShape {
                 continue
             }
             if read[index].text.isEmpty { message.replace("content", .null) }
-            message.append("tool_calls", .array(calls))
+            message.append("tool_calls", .array(calls.map(Self.json)))
             entry.replace("message", .object(message))
             if choices[index].end == .stop { entry.replace("finish_reason", "tool_calls") }
             entries[index] = .object(entry)
@@ -43,25 +40,11 @@ struct ToolChatShape: AnswerShape {
         return .object(object)
     }
 
-    private static func read(_ pieces: [ToolCallScanner.Piece]) -> (text: String, calls: [JSONValue]) {
-        var text = ""
-        var calls: [(name: String, arguments: String)] = []
-        for piece in pieces {
-            switch piece {
-            case .text(let more): text += more
-            case .call(_, let name): calls.append((name, ""))
-            case .arguments(let index, let more): calls[index].arguments += more
-            }
-        }
-        return (
-            text,
-            calls.map { call in
-                [
-                    "id": .string(newID()), "type": "function",
-                    "function": ["name": .string(call.name), "arguments": .string(call.arguments)],
-                ]
-            }
-        )
+    private static func json(_ call: ToolCallScanner.Call) -> JSONValue {
+        [
+            "id": .string(newID()), "type": "function",
+            "function": ["name": .string(call.name), "arguments": .string(call.arguments)],
+        ]
     }
 
     private static func newID() -> String { "call_" + RandomName.make().prefix(24) }

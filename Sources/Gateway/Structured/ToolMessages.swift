@@ -9,8 +9,12 @@ enum ToolMessages {
         guard case .array(let calls) = value, calls.count <= maxCallCount else {
             throw APIError.invalid(path, "'\(path)' must be an array of at most \(maxCallCount) calls.")
         }
-        let written = try calls.enumerated().map { index, call in try self.call(call, path: "\(path)[\(index)]") }
-        return String(decoding: JSONValue.array(written).encoded, as: UTF8.self)
+        return text(try calls.enumerated().map { index, call in try self.call(call, path: "\(path)[\(index)]") })
+    }
+
+    /// Calls as the JSON array that models write.
+    static func text(_ calls: [JSONValue]) -> String {
+        String(decoding: JSONValue.array(calls).encoded, as: UTF8.self)
     }
 
     private static func call(_ value: JSONValue, path: String) throws -> JSONValue {
@@ -22,9 +26,13 @@ enum ToolMessages {
                 path,
                 "'\(path)' must have the type 'function' and a 'function' with 'name' and 'arguments', both strings.")
         }
+        return try self.call(name, arguments, path: "\(path).function.arguments")
+    }
+
+    /// One call as models write it; throws unless the arguments are the text of an object.
+    static func call(_ name: String, _ arguments: String, path: String) throws -> JSONValue {
         guard let read = try? JSONReader.read(Array(arguments.utf8)), case .object = read else {
-            throw APIError.invalid(
-                "\(path).function.arguments", "'\(path).function.arguments' must be the text of a JSON object.")
+            throw APIError.invalid(path, "'\(path)' must be the text of a JSON object.")
         }
         return ["name": .string(name), "arguments": read]
     }

@@ -18,6 +18,16 @@ struct ToolSet: Hashable, Sendable {
         let description: JSONValue
     }
 
+    /// Where an API keeps what is said about tools.
+    enum Dialect: Hashable, Sendable {
+        /// Chat completions, and Ollama's chats: `{"type": "function", "function": {...}}`.
+        case chat
+        /// Responses: `{"type": "function", "name": ...}`.
+        case response
+        /// Anthropic's messages: `{"name": ..., "input_schema": ...}`.
+        case message
+    }
+
     let tools: [Tool]
     let choice: Choice
     let allowsSeveral: Bool
@@ -25,38 +35,63 @@ struct ToolSet: Hashable, Sendable {
     static let maxToolCount = 128
     static let maxCallCount = 32
 
-    /// Reads `tools`, `tool_choice` and `parallel_tool_calls`; nil when no tool may be called.
-    init?(_ fields: RequestFields) throws {
+    /// Reads `tools`, `tool_choice` and what says whether several calls are allowed; nil when no tool may be called.
+    init?(_ fields: RequestFields, _ dialect: Dialect = .chat) throws {
         let listed = try fields.array("tools") ?? []
         guard listed.count <= Self.maxToolCount else {
             throw APIError.invalid("tools", "'tools' may hold at most \(Self.maxToolCount) tools.")
         }
-        tools = try listed.enumerated().map { try Self.tool($0.element, path: "tools[\($0.offset)]") }
+        tools = try listed.enumerated().map { try Self.tool($0.element, dialect, path: "tools[\($0.offset)]") }
         if let twice = Dictionary(grouping: tools, by: \.name).first(where: { $0.value.count > 1 })?.key {
             throw APIError.invalid("tools", "The function '\(twice)' comes twice in 'tools'.")
         }
-        allowsSeveral = try fields.bool("parallel_tool_calls") ?? true
-        guard let choice = try Self.choice(fields["tool_choice"], tools) else { return nil }
+        if dialect == .message, let choice = try fields.object("tool_choice") {
+            allowsSeveral = try !(RequestFields(object: choice).bool("disable_parallel_tool_use") ?? false)
+        } else {
+            allowsSeveral = try fields.bool("parallel_tool_calls") ?? true
+        }
+        let read = dialect == .message ? Self.messageChoice : Self.choice
+        guard let choice = try read(fields["tool_choice"], tools) else { return nil }
         self.choice = choice
         guard !tools.isEmpty else { return nil }
     }
 
-    private static func tool(_ value: JSONValue, path: String) throws -> Tool {
+    private static func tool(_ value: JSONValue, _ dialect: Dialect, path: String) throws -> Tool {
         guard case .object(let object) = value else {
             throw APIError.invalid(path, "'\(path)' must be an object, but it is \(value.kind).")
         }
         let fields = RequestFields(object: object)
-        guard fields["type"] == "function", let function = try fields.object("function") else {
-            throw APIError.invalid(path, "'\(path)' must have the type 'function' and a 'function'.")
+        var members = fields
+        var path = path
+        switch dialect {
+        case .chat:
+            guard fields["type"] == "function", let function = try fields.object("function") else {
+                throw APIError.invalid(path, "'\(path)' must have the type 'function' and a 'function'.")
+            }
+            members = RequestFields(object: function)
+            path += ".function"
+        case .response:
+            guard fields["type"] == "function" else {
+                throw APIError.invalid(
+                    "\(path).type", "'\(path).type' must be 'function': this server has no other tools.")
+            }
+        case .message:
+            guard [nil, "custom"].contains(fields["type"]) else {
+                throw APIError.invalid(
+                    "\(path).type", "'\(path).type' must be 'custom': this server has no tools of its own.")
+            }
         }
-        let members = RequestFields(object: function)
         guard case .string(let name)? = members["name"], isName(name) else {
-            throw APIError.invalid(
-                "\(path).function.name", "'\(path).function.name' must be 1 to 64 letters, digits, '_' or '-'.")
+            throw APIError.invalid("\(path).name", "'\(path).name' must be 1 to 64 letters, digits, '_' or '-'.")
         }
-        let parameters = try members.object("parameters")
-        let shown = JSONObject(
-            members: function.members.filter { ["name", "description", "parameters"].contains($0.key) })
+        let parameters = try members.object(dialect == .message ? "input_schema" : "parameters")
+        guard dialect != .message || parameters != nil else {
+            throw APIError.invalid("\(path).input_schema", "\(path).input_schema: Field required.")
+        }
+        // As OpenAI has it, whichever way it came.
+        var shown: JSONObject = ["name": .string(name)]
+        if let description = try members.string("description") { shown.append("description", .string(description)) }
+        if let parameters { shown.append("parameters", .object(parameters)) }
         return Tool(
             name: name,
             parameters: parameters.map { SchemaValue(.object($0)) }
@@ -77,8 +112,7 @@ struct ToolSet: Hashable, Sendable {
     private static func choice(_ value: JSONValue?, _ tools: [Tool]) throws -> Choice? {
         let failure = APIError.invalid(
             "tool_choice",
-            "'tool_choice' must be none, auto, required or {\"type\": \"function\", \"function\": {\"name\": ...}} with one "
-                + "of the tools.")
+            "'tool_choice' must be none, auto, required or an object that names one of the tools.")
         switch value {
         case nil, "auto"?: return .auto
         case "none"?: return nil
@@ -86,9 +120,32 @@ struct ToolSet: Hashable, Sendable {
             guard !tools.isEmpty else { throw failure }
             return .required
         case .object(let object)?:
-            guard object["type"] == "function", case .object(let function)? = object["function"],
-                case .string(let name)? = function["name"], tools.contains(where: { $0.name == name })
+            // Responses have the name beside the type.
+            var named = object
+            if case .object(let function)? = object["function"] { named = function }
+            guard object["type"] == "function", case .string(let name)? = named["name"],
+                tools.contains(where: { $0.name == name })
             else { throw failure }
+            return .named(name)
+        default: throw failure
+        }
+    }
+
+    /// Anthropic's `tool_choice`; nil for none.
+    private static func messageChoice(_ value: JSONValue?, _ tools: [Tool]) throws -> Choice? {
+        let failure = APIError.invalid(
+            "tool_choice", "'tool_choice' must have the type auto, any, none, or tool and the name of one of the tools."
+        )
+        guard let value else { return .auto }
+        guard case .object(let object) = value else { throw failure }
+        switch object["type"] {
+        case "auto"?: return .auto
+        case "none"?: return nil
+        case "any"? where !tools.isEmpty: return .required
+        case "tool"?:
+            guard case .string(let name)? = object["name"], tools.contains(where: { $0.name == name }) else {
+                throw failure
+            }
             return .named(name)
         default: throw failure
         }

@@ -6,6 +6,7 @@ Needs a running gateway, any model: PHALANX_URL=http://127.0.0.1:8080 pytest tes
 import os
 
 import anthropic
+import jsonschema
 import openai
 import pytest
 
@@ -105,3 +106,39 @@ def test_errors_have_their_classes(client, model):
             model=model, max_tokens=2048, messages=QUESTION, thinking={"type": "enabled", "budget_tokens": 1024}
         )
     assert "thinking" in caught.value.body["error"]["message"]
+
+
+TOOLS = [
+    {
+        "name": "get_weather",
+        "description": "Tells the weather.",
+        "input_schema": {
+            "type": "object",
+            "properties": {"city": {"type": "string", "maxLength": 12}, "days": {"type": "integer", "minimum": 1, "maximum": 9}},
+            "required": ["city", "days"],
+            "additionalProperties": False,
+        },
+    }
+]
+
+
+def test_a_tool_is_called_with_input_that_keeps_to_its_schema_and_its_result_taken(client, model):
+    question = [{"role": "user", "content": "What will the weather be in Paris?"}]
+    parameters = dict(
+        model=model, max_tokens=200, tools=TOOLS, tool_choice={"type": "any", "disable_parallel_tool_use": True}
+    )
+    message = client.messages.create(messages=question, extra_body=GREEDY, **parameters)
+    assert message.stop_reason == "tool_use"
+    call = message.content[-1]
+    assert call.type == "tool_use" and call.name == "get_weather"
+    jsonschema.validate(call.input, TOOLS[0]["input_schema"])
+    with client.messages.stream(messages=question, extra_body=GREEDY, **parameters) as stream:
+        kinds = {event.type for event in stream}
+        streamed = stream.get_final_message()
+    assert "input_json" in kinds
+    assert [block.input for block in streamed.content] == [block.input for block in message.content]
+    result = {"type": "tool_result", "tool_use_id": call.id, "content": "Rain"}
+    after = question + [
+        {"role": "assistant", "content": message.content}, {"role": "user", "content": [result]}
+    ]
+    assert client.messages.create(model=model, max_tokens=8, messages=after, tools=TOOLS).usage.output_tokens > 0

@@ -3,8 +3,10 @@
 Needs a running gateway, any model: PHALANX_URL=http://127.0.0.1:8080 pytest test_ollama.py
 """
 
+import json
 import os
 
+import jsonschema
 import ollama
 import pytest
 
@@ -111,3 +113,19 @@ def test_texts_are_embedded(client, model):
     assert len(answer.embeddings) == 2 and answer.prompt_eval_count > 2
     assert all(abs(sum(number * number for number in vector) - 1) < 1e-5 for vector in answer.embeddings)
     assert client.embeddings(model=model, prompt="another").embedding == answer.embeddings[1]
+
+
+def test_a_format_is_kept_to(client, model):
+    schema = {
+        "type": "object",
+        "properties": {"answer": {"type": "integer", "minimum": 0, "maximum": 99}},
+        "required": ["answer"],
+        "additionalProperties": False,
+    }
+    options = {"temperature": 1.5, "num_predict": 64, "seed": 3}
+    chat = client.chat(model=model, messages=QUESTION, format=schema, options=options)
+    jsonschema.validate(json.loads(chat.message.content), schema)
+    pieces = client.generate(model=model, prompt="17 + 25?", format=schema, options=options, stream=True)
+    jsonschema.validate(json.loads("".join(piece.response for piece in pieces)), schema)
+    free = client.chat(model=model, messages=QUESTION, format="json", options=GREEDY)
+    assert free.message.content.lstrip().startswith("{")

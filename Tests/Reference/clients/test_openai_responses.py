@@ -3,8 +3,10 @@
 Needs a running gateway, any model: PHALANX_URL=http://127.0.0.1:8080 pytest test_openai_responses.py
 """
 
+import json
 import os
 
+import jsonschema
 import openai
 import pytest
 
@@ -132,3 +134,42 @@ def test_what_is_not_supported_is_refused_by_name(client, model):
         with pytest.raises(openai.BadRequestError) as caught:
             client.responses.create(model=model, input="Hello!", **parameters)
         assert caught.value.param == name
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"city": {"type": "string", "maxLength": 12}, "days": {"type": "integer", "minimum": 1, "maximum": 9}},
+    "required": ["city", "days"],
+    "additionalProperties": False,
+}
+TOOL = {"type": "function", "name": "get_weather", "description": "Tells the weather.", "parameters": SCHEMA, "strict": True}
+
+
+def test_a_format_is_kept_to(client, model):
+    text = {"format": {"type": "json_schema", "name": "place", "schema": SCHEMA, "strict": True}}
+    for seed in range(3):
+        response = client.responses.create(
+            model=model, input="Where?", text=text, max_output_tokens=128, temperature=1.5, extra_body={"seed": seed}
+        )
+        assert response.status == "completed"
+        jsonschema.validate(json.loads(response.output_text), SCHEMA)
+
+
+def test_a_function_is_called_whole_and_streamed_and_its_output_taken(client, model):
+    parameters = dict(
+        model=model, input="What will the weather be in Paris?", tools=[TOOL], tool_choice="required",
+        parallel_tool_calls=False, temperature=0, max_output_tokens=200,
+    )
+    response = client.responses.create(**parameters)
+    call = response.output[-1]
+    assert call.type == "function_call" and call.name == "get_weather"
+    jsonschema.validate(json.loads(call.arguments), SCHEMA)
+    with client.responses.stream(**parameters) as stream:
+        pieces = [event.delta for event in stream if event.type == "response.function_call_arguments.delta"]
+        streamed = stream.get_final_response()
+    assert "".join(pieces) == streamed.output[-1].arguments == call.arguments
+    output = {"type": "function_call_output", "call_id": call.call_id, "output": "Rain"}
+    after = client.responses.create(
+        model=model, previous_response_id=response.id, input=[output], tools=[TOOL], max_output_tokens=16
+    )
+    assert after.usage.input_tokens > response.usage.input_tokens
