@@ -19,6 +19,8 @@ public enum ClusterEvent: Hashable, Sendable {
     case pipelineFailed(Epoch, reason: String)
     /// The oldest unanswered step of each epoch that has one; told before every tick.
     case inFlight([Epoch: UInt64])
+    /// A replica that was to be paused has no step in flight any more in its epoch.
+    case quiet(Epoch)
     /// Time went on.
     case tick
 }
@@ -32,6 +34,14 @@ public enum ClusterDirective: Hashable, Sendable {
     case suspend(ReplicaID, reason: String)
     /// All stages are ready: steps of the replica's epoch go to `stage0`.
     case serve(Replica, stage0: ControlStreamID)
+    /// The replica's plan is to be replaced between two steps: no steps go to it, and `.quiet` shall tell when those in
+    /// flight are answered.
+    case pause(ReplicaID)
+    /// It goes on with the plan that it has.
+    case resume(ReplicaID)
+    /// The new plan of a paused replica holds all pages of the one before: its steps go to `stage0`, and nothing is computed
+    /// again.
+    case succeed(Replica, stage0: ControlStreamID)
     /// For the log.
     case note(String)
 }

@@ -76,21 +76,40 @@ extension Membership {
     /// The workers that can take a replica's layers over: free ones, and its own that stay.
     private func heirs(of replica: Replica, without node: NodeID) -> [WorkerRecord] {
         inOrder.filter { worker in
-            (worker.replica == nil || worker.replica == replica.id) && worker.hello.node != node && !worker.isOut
+            (isFree(worker) || worker.replica == replica.id) && worker.hello.node != node && !worker.isOut
                 && worker.departure != .draining
         }
     }
 
+    /// Hands the layers of a worker over: while streams go on if that is possible, by replay otherwise.
     private mutating func vacate(_ node: NodeID, now: Double) {
-        if let replica = workers[node]?.replica.flatMap({ standing[$0] }) {
-            fall(replica, "worker \(node) is drained", now: now)
+        guard let replica = workers[node]?.replica.flatMap({ standing[$0] }) else {
+            if let succession = succession(of: node) {
+                giveUp(succession.replica.id, "worker \(node) is drained", now: now)
+            }
+            return dismissDrained()
         }
+        // A change that is under way ends first.
+        guard successions[replica.id] == nil else {
+            workers[node]?.departure = .wanted
+            return
+        }
+        if !beginSuccession(of: replica, without: node, now: now) { replaceByReplay(node, now: now) }
+    }
+
+    /// The replica falls, and another one takes its place without the worker, unless nothing goes without it.
+    mutating func replaceByReplay(_ node: NodeID, now: Double) {
+        guard obstacle(toDraining: node) == nil, let replica = workers[node]?.replica.flatMap({ standing[$0] }) else {
+            return
+        }
+        workers[node]?.departure = .draining
+        fall(replica, "worker \(node) is drained", now: now)
         dismissDrained()
     }
 
     /// Lets drained workers go that have no layers any more. While no replica stands they may still be needed.
     mutating func dismissDrained() {
-        for worker in inOrder where worker.departure == .draining && worker.replica == nil {
+        for worker in inOrder where worker.departure == .draining && isFree(worker) {
             let node = worker.hello.node
             directives.append(.send(worker.stream, .shutdown(reason: "drained")))
             directives.append(.close(worker.stream, reason: "worker \(node) is drained"))

@@ -5,6 +5,7 @@ extension Membership {
     /// A replica has lost a stage or broke its contract: what is left of it is free for other plans.
     mutating func fall(_ replica: Replica, _ reason: String, now: Double) {
         standing[replica.id] = nil
+        abandon(replica.id)
         watches[replica.id] = nil
         for stage in replica.placement.stages { workers[stage.node]?.leaveStage(now: now) }
         if replica.isServing { directives.append(.suspend(replica.id, reason: reason)) }
@@ -27,7 +28,7 @@ extension Membership {
         plannedMilliseconds = now
         // One that is to go is planned with again when nothing goes without it.
         defer { if !standing.isEmpty { dismissDrained() } }
-        let free = inOrder.filter { $0.replica == nil && !$0.isOut && $0.departure != .draining }
+        let free = inOrder.filter { isFree($0) && !$0.isOut && $0.departure != .draining }
         guard standing.isEmpty else {
             let limit = (configuration.replicaCount ?? Int.max) - standing.count
             for replica in further(free, limit: limit) { begin(replica, now: now) }
@@ -61,7 +62,7 @@ extension Membership {
         if standing.isEmpty, isDue { plan(now: now) }
     }
 
-    private var planner: ReplicaPlanner {
+    var planner: ReplicaPlanner {
         ReplicaPlanner(
             model: configuration.model, pageCount: configuration.pageCount, pageLimit: configuration.pageLimit,
             streamLimit: configuration.streamLimit)
@@ -115,17 +116,27 @@ extension Membership {
         return hosts.compactMap { units[$0] }
     }
 
-    private mutating func begin(_ planned: PlannedReplica, now: Double) {
-        let placement = planned.placement
+    /// Whether a worker is in no plan, nor in one to come.
+    func isFree(_ worker: WorkerRecord) -> Bool {
+        worker.replica == nil && succession(of: worker.hello.node) == nil
+    }
+
+    /// The epoch of the next plan.
+    mutating func nextEpoch() -> Epoch {
         // Above everything that any worker has seen, or it would refuse.
         let term = highestSeen > epoch ? max(epoch.term, highestSeen.term + 1) : epoch.term
         epoch = Epoch(term: term, plan: epoch.plan + 1)
         highestSeen = epoch
+        return epoch
+    }
+
+    private mutating func begin(_ planned: PlannedReplica, now: Double) {
+        let placement = planned.placement
         hasPlanned = true
         var number = 0
         while standing[ReplicaID(number)] != nil { number += 1 }
         let replica = Replica(
-            id: ReplicaID(number), epoch: epoch, placement: placement, tokensPerSecond: planned.tokensPerSecond,
+            id: ReplicaID(number), epoch: nextEpoch(), placement: placement, tokensPerSecond: planned.tokensPerSecond,
             loading: Set(placement.stages.map(\.node)))
         standing[replica.id] = replica
         for (index, stage) in placement.stages.enumerated() {
@@ -134,15 +145,22 @@ extension Membership {
             if workers[stage.node]?.departure == .draining { workers[stage.node]?.departure = .wanted }
             workers[stage.node]?.state = .loading
             guard let stream = workers[stage.node]?.stream else { continue }
-            let following = index + 1 < placement.stages.count ? placement.stages[index + 1].node : nil
-            let assignment = StageAssignment(
-                epoch: epoch, stage: index, stageCount: placement.stages.count, layers: stage.layers,
-                modelPath: configuration.modelPath, modelFingerprint: configuration.modelFingerprint,
-                kvType: configuration.kvType, pageCount: placement.pageCount, maxRowCount: configuration.maxRowCount,
-                vocabularyLimit: configuration.vocabularyLimit, next: following.flatMap { workers[$0]?.address },
-                peers: peers(of: stage.node))
-            directives.append(.send(stream, .assign(assignment)))
+            directives.append(.send(stream, .assign(assignment(of: index, in: replica))))
         }
+    }
+
+    /// What a stage of a replica is told.
+    func assignment(of index: Int, in replica: Replica, succeeding predecessor: Replica? = nil) -> StageAssignment {
+        let stages = replica.placement.stages
+        let following = index + 1 < stages.count ? stages[index + 1].node : nil
+        return StageAssignment(
+            epoch: replica.epoch, stage: index, stageCount: stages.count, layers: stages[index].layers,
+            modelPath: configuration.modelPath, modelFingerprint: configuration.modelFingerprint,
+            kvType: configuration.kvType, pageCount: replica.placement.pageCount,
+            maxRowCount: configuration.maxRowCount, vocabularyLimit: configuration.vocabularyLimit,
+            next: following.flatMap { workers[$0]?.address }, peers: peers(of: stages[index].node),
+            predecessor: predecessor?.epoch,
+            sources: predecessor.map { sources(of: stages[index], from: $0) } ?? [])
     }
 
     /// Workers that another may fetch weights from: those after it in order of joining, so that not all ask the same.

@@ -30,6 +30,8 @@ public struct Membership: Sendable {
     var workers: [NodeID: WorkerRecord] = [:]
     private var nodes: [ControlStreamID: NodeID] = [:]
     var standing: [ReplicaID: Replica] = [:]
+    /// Plans that are to take the place of standing ones.
+    var successions: [ReplicaID: Succession] = [:]
     /// Of the replicas that serve.
     var watches: [ReplicaID: ProgressWatch] = [:]
     /// Why no replica stands.
@@ -62,9 +64,11 @@ public struct Membership: Sendable {
         case .pipelineFailed(let failed, let reason):
             if let replica = replica(of: failed) { fall(replica, "the pipeline failed: \(reason)", now: now) }
         case .inFlight(let oldestSteps): checkProgress(oldestSteps, now: now)
+        case .quiet(let epoch): takeOver(from: epoch, now: now)
         case .tick:
             checkSilence(now: now)
             checkLinks(now: now)
+            checkSuccessions(now: now)
             retryFailed(now: now)
         }
         defer { directives = [] }
@@ -156,7 +160,16 @@ public struct Membership: Sendable {
         guard let node = nodes.removeValue(forKey: stream) else { return }
         let replica = workers.removeValue(forKey: node)?.replica.flatMap { standing[$0] }
         directives.append(.note("worker \(node) is lost: \(reason)"))
+        if let succession = succession(of: node), succession.replica.id != replica?.id {
+            giveUp(succession.replica.id, "worker \(node) is lost", now: now)
+        }
         if let replica { fall(replica, "worker \(node) is lost: \(reason)", now: now) } else { plan(now: now) }
+    }
+
+    /// The replica, standing or to come, that a worker loads in an epoch.
+    private func taking(_ node: NodeID, _ epoch: Epoch) -> Replica? {
+        let current = workers[node]?.replica.flatMap { standing[$0] }
+        return [current, succession(of: node)?.replica].compactMap { $0 }.first { $0.epoch == epoch }
     }
 
     /// Forgets a worker that has no layers.
@@ -180,14 +193,20 @@ public struct Membership: Sendable {
             workers[node]?.silence.hear(now: now)
             if heartbeat.epoch == replica?.epoch { workers[node]?.hear(heartbeat, now: now) }
         case .loadProgress(let of, let progress):
-            guard let replica, of == replica.epoch, progress.totalByteCount > 0, replica.loading.contains(node) else {
+            guard let replica = taking(node, of), progress.totalByteCount > 0, replica.loading.contains(node) else {
                 break
             }
+            successions[replica.id]?.heardMilliseconds = now
             workers[node]?.loadedFraction = progress.fraction
             workers[node]?.load = progress
         case .ready(let of, let memoryByteCount):
             if let replica, of == replica.epoch { becomeReady(node, replica, memoryByteCount, now: now) }
+            becomePrepared(node, of, now: now)
         case .failed(let of, let text):
+            if let succession = succession(of: node), succession.replica.epoch == of {
+                if replica == nil { workers[node]?.fail(text, now: now) }
+                giveUp(succession.replica.id, "worker \(node) failed: \(text)", now: now)
+            }
             guard let replica, of == replica.epoch else { break }
             workers[node]?.fail(text, now: now)
             directives.append(.note("worker \(node) failed: \(text)"))
@@ -196,6 +215,7 @@ public struct Membership: Sendable {
             directives.append(.close(stream, reason: "goodbye"))
             lose(stream, "it leaves: \(reason)", now: now)
         case .askToLeave: askToLeave(node, now: now)
+        case .moved(let of): completeMove(node, of, now: now)
         }
     }
 

@@ -56,6 +56,17 @@ public struct ModelFootprint: Hashable, Sendable {
         return count
     }
 
+    /// Bytes that a worker needs that holds a stage and beside it another one, with which it shares layers and pages.
+    public func memoryByteCount(of layers: LayerRange, beside other: LayerRange?, pageCount: Int) -> Int {
+        guard let other else { return memoryByteCount(of: layers, pageCount: pageCount) }
+        let added = (layers.first..<layers.end).filter { !other.contains($0) }
+        var count = memoryByteCount(of: other, pageCount: pageCount) + workspaceByteCount
+        count += added.reduce(0) { $0 + layerByteCounts[$1] + kvBytesPerPagePerLayer * pageCount }
+        if layers.first == 0, other.first != 0 { count += embeddingByteCount }
+        if layers.end == layerCount, other.end != layerCount { count += headByteCount }
+        return count
+    }
+
     /// Bytes of the KV pages that a stage with these layers holds.
     public func kvByteCount(of layers: LayerRange, pageCount: Int) -> Int {
         let (perLayer, overflow) = kvBytesPerPagePerLayer.multipliedReportingOverflow(by: pageCount)

@@ -11,6 +11,9 @@ public struct Replica: Hashable, Sendable {
     /// Stages that did not report ready yet.
     var loading: Set<NodeID>
 
+    /// Whether a worker is one of its stages.
+    func contains(_ node: NodeID) -> Bool { placement.stages.contains { $0.node == node } }
+
     /// Whether all stages are ready.
     public var isServing: Bool { loading.isEmpty }
 }

@@ -97,6 +97,15 @@ struct WorkerRecord: Sendable {
 
     var address: NodeAddress { NodeAddress(node: hello.node, host: hello.host, port: hello.port) }
 
+    /// It is a stage of a replica that took the place of another plan.
+    mutating func serve(_ replica: ReplicaID, _ stage: StagePlacement, now: Double) {
+        self.replica = replica
+        state = .ready
+        loadedFraction = 1
+        memoryByteCount = stage.weightByteCount + stage.kvByteCount
+        servingSinceMilliseconds = now
+    }
+
     /// What people see.
     func status(layers: LayerRange?) -> WorkerStatus {
         let busySeconds = Double(heartbeat?.busyMicroseconds ?? 0) / 1e6

@@ -246,6 +246,9 @@ public actor Coordinator {
                 outageBegan = now
                 isServing.withLock { $0 = false }
             case .serve(let replica, let stage0): serve(replica, stage0)
+            case .pause(let replica): router.pause(replica)
+            case .resume(let replica): router.resume(replica)
+            case .succeed(let replica, let stage0): succeed(replica, stage0)
             case .note(let text):
                 logger.info("\(text)")
             }
@@ -254,19 +257,33 @@ public actor Coordinator {
 
     private func serve(_ replica: Replica, _ stage0: ControlStreamID) {
         let placement = replica.placement
-        let stages = placement.stages.map { "\($0.node): \($0.layers)" }.joined(separator: ", ")
-        logger.notice(
-            "Serving",
-            metadata: [
-                "replica": "\(replica.id.rawValue)", "epoch": "\(replica.epoch)", "layers": "\(stages)",
-                "kv_pages": "\(placement.pageCount)",
-            ])
+        note("Serving", replica)
         router.serve(
             replica.id, epoch: replica.epoch, pageCount: placement.pageCount, stageCount: placement.stages.count,
             fillingStepCount: placement.fillingStepCount, tokensPerSecond: replica.tokensPerSecond)
         firstStages[replica.id] = links[stage0]
         outageBegan = nil
         isServing.withLock { $0 = true }
+    }
+
+    /// The new plan of a replica goes on where the old one was.
+    private func succeed(_ replica: Replica, _ stage0: ControlStreamID) {
+        let placement = replica.placement
+        note("Serving with a new plan, without computing anything again", replica)
+        router.succeed(
+            replica.id, epoch: replica.epoch, stageCount: placement.stages.count,
+            fillingStepCount: placement.fillingStepCount, tokensPerSecond: replica.tokensPerSecond)
+        firstStages[replica.id] = links[stage0]
+    }
+
+    private func note(_ message: Logger.Message, _ replica: Replica) {
+        let stages = replica.placement.stages.map { "\($0.node): \($0.layers)" }.joined(separator: ", ")
+        logger.notice(
+            message,
+            metadata: [
+                "replica": "\(replica.id.rawValue)", "epoch": "\(replica.epoch)", "layers": "\(stages)",
+                "kv_pages": "\(replica.placement.pageCount)",
+            ])
     }
 
     // MARK: Requests
@@ -276,6 +293,7 @@ public actor Coordinator {
     /// - Parameter resultArrival: when the result came that the first of them follows.
     private func pump(resultArrival: ContinuousClock.Instant? = nil) {
         if !isStopping {
+            for epoch in router.quietEpochs { perform(membership.handle(.quiet(epoch), now: now)) }
             var arrival = resultArrival
             while let (replica, step) = router.nextStep(now: now, mask: mask) {
                 let sent = arrival.map { arrival in

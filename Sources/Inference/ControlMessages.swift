@@ -84,6 +84,17 @@ public struct NodeAddress: Hashable, Sendable, CustomStringConvertible {
     public var description: String { "\(node) at \(host):\(port)" }
 }
 
+/// Who holds the pages of some layers.
+public struct PageSource: Hashable, Sendable {
+    public let layers: LayerRange
+    public let address: NodeAddress
+
+    public init(layers: LayerRange, address: NodeAddress) {
+        self.layers = layers
+        self.address = address
+    }
+}
+
 /// A worker's part in a plan.
 public struct StageAssignment: Hashable, Sendable {
     public let epoch: Epoch
@@ -105,11 +116,16 @@ public struct StageAssignment: Hashable, Sendable {
     public let next: NodeAddress?
     /// Other workers, which may have the weights that this one lacks.
     public let peers: [NodeAddress]
+    /// The epoch whose stages compute on until this plan takes their place, with the pages that they have; nil for a plan
+    /// that begins with nothing, in the place of whatever the worker does.
+    public let predecessor: Epoch?
+    /// Who holds the pages of those layers that the worker does not have in the predecessor's epoch itself.
+    public let sources: [PageSource]
 
     public init(
         epoch: Epoch, stage: Int, stageCount: Int, layers: LayerRange, modelPath: String, modelFingerprint: String,
         kvType: KVType, pageCount: Int, maxRowCount: Int, vocabularyLimit: Int, next: NodeAddress?,
-        peers: [NodeAddress] = []
+        peers: [NodeAddress] = [], predecessor: Epoch? = nil, sources: [PageSource] = []
     ) {
         self.epoch = epoch
         self.stage = stage
@@ -123,6 +139,8 @@ public struct StageAssignment: Hashable, Sendable {
         self.vocabularyLimit = vocabularyLimit
         self.next = next
         self.peers = peers
+        self.predecessor = predecessor
+        self.sources = sources
     }
 }
 
@@ -161,7 +179,7 @@ public enum WorkerMessage: Hashable, Sendable {
     /// Always the first message.
     case hello(WorkerHello)
     case loadProgress(epoch: Epoch, LoadProgress)
-    /// The layers are loaded and the next stage answers.
+    /// The layers are loaded and the next stage answers; of an assignment with a predecessor, also most pages are here.
     case ready(epoch: Epoch, memoryByteCount: Int)
     /// The assignment cannot be carried out, or a step went wrong: `message` says what and what to do.
     case failed(epoch: Epoch, message: String)
@@ -170,6 +188,8 @@ public enum WorkerMessage: Hashable, Sendable {
     case goodbye(reason: String)
     /// The worker would like to end: its layers shall go to others, and `.shutdown` shall come when they have them.
     case askToLeave
+    /// All pages of the predecessor are here: steps may come.
+    case moved(epoch: Epoch)
 }
 
 /// Coordinator to worker, on the control stream.
@@ -185,4 +205,8 @@ public enum CoordinatorMessage: Hashable, Sendable {
     case shutdown(reason: String)
     /// The worker asked to leave, and nothing would go without it now: it is told to end when that changes.
     case needed(reason: String)
+    /// The predecessor of this epoch computes no more: the pages that it wrote last shall be fetched.
+    case takeOver(epoch: Epoch)
+    /// The stage of this epoch is over, whether it came to compute or not; another one of the worker goes on.
+    case retire(epoch: Epoch)
 }

@@ -45,7 +45,7 @@ final class ForwardPass {
         self.maxRowCount = maxRowCount
         self.pool = pool
         attention = AttentionKernel(
-            layout: cache.layout, groupCount: shape.groupCount,
+            layout: cache.layerLayout, groupCount: shape.groupCount,
             scale: Float(1 / Double(shape.headSize).squareRoot()), window: shape.slidingWindow)
         tileRowCount = max(4, 32 / shape.groupCount)
         let scratchCount = attention.scratchCount(rowCount: tileRowCount)
@@ -214,13 +214,13 @@ final class ForwardPass {
         let page = part.pageTable.page(ofPosition: position)
         // The page was checked against the cache's count when it was assigned; the row holds all heads.
         let numbers = unsafe line.unsafeRow(0)
-        guard let start = numbers.baseAddress, let pages = unsafe cache.buffer.unsafeBytes.baseAddress else {
+        guard let start = numbers.baseAddress, let pages = unsafe cache.buffers[layer].unsafeBytes.baseAddress else {
             return
         }
         for head in 0..<shape.keyValueHeadCount {
             unsafe attention.store(
                 key: start + keyStart + head * shape.headSize, value: start + valueStart + head * shape.headSize,
-                pages: pages, page: page, layer: layer, head: head, position: position)
+                pages: pages, page: page, layer: 0, head: head, position: position)
         }
     }
 
@@ -233,12 +233,12 @@ final class ForwardPass {
         let columns = head * columnCount..<(head + 1) * columnCount
         let rows = firstRow..<firstRow + tile.rowCount
         // The scratch row belongs to this thread; the table names existing pages for every position that is seen.
-        guard let pages = unsafe cache.buffer.unsafeBytes.baseAddress,
+        guard let pages = unsafe cache.buffers[layer].unsafeBytes.baseAddress,
             let scratch = unsafe scratch.unsafeRow(thread).baseAddress
         else { return }
         unsafe attention.attend(
             query: fused.rows(rows).columns(columns), out: attended.rows(rows).columns(columns),
-            pages: UnsafeRawPointer(pages), pageTable: part.pageTable.start, layer: layer, head: head,
+            pages: UnsafeRawPointer(pages), pageTable: part.pageTable.start, layer: 0, head: head,
             firstPosition: part.firstPosition + tile.offset, scratch: scratch)
     }
 }

@@ -3,22 +3,38 @@ public import Inference
 public import Kernels
 
 /// The keys and values of a stage's layers, in physical pages of 64 positions that sequences share out.
+///
+/// Each layer has memory of its own, so that a stage can go on with what another one of the same worker holds.
 public final class KVCache: Sendable {
+    /// Of all layers together.
     public let layout: AttentionPageLayout
+    public let layers: LayerRange
     public let pageCount: Int
-    /// All pages, one after the other.
+    /// Of one layer: how its pages lie, one after the other.
+    let layerLayout: AttentionPageLayout
+    /// The layers' pages.
     ///
     /// Written by the stage's computation only, each position by one thread.
-    let buffer: HugeBuffer
+    let buffers: [HugeBuffer]
 
     /// Bytes of the pages.
-    public var byteCount: Int { buffer.byteCount }
+    public var byteCount: Int { buffers.reduce(0) { $0 + $1.byteCount } }
 
     /// Reserves zeroed pages; the machine gives the memory when a page is first used.
     ///
+    /// - Parameters:
+    ///   - format: how numbers are stored.
+    ///   - shared: whose pages of the same layers are used, with what is in them, instead of new ones. Ignored when it has
+    ///     pages of another number or form.
     /// - Throws: `PhiError` when the pages do not fit into memory.
-    public init(layout: AttentionPageLayout, pageCount: Int) throws {
-        let (byteCount, overflow) = layout.pageByteCount.multipliedReportingOverflow(by: pageCount)
+    public init(
+        format: AttentionPageFormat, layers: LayerRange, headCount: Int, headSize: Int, pageCount: Int,
+        sharing shared: KVCache? = nil
+    ) throws {
+        layout = AttentionPageLayout(
+            format: format, layerCount: layers.count, headCount: headCount, headSize: headSize)
+        let layerLayout = AttentionPageLayout(format: format, layerCount: 1, headCount: headCount, headSize: headSize)
+        let (byteCount, overflow) = layerLayout.pageByteCount.multipliedReportingOverflow(by: pageCount)
         guard pageCount > 0, pageCount <= Int(UInt32.max), !overflow else {
             throw PhiError(
                 code: .memory,
@@ -26,13 +42,24 @@ public final class KVCache: Sendable {
                     "\(pageCount) KV pages of \(layout.pageByteCount) bytes are not possible; choose another --ctx-size"
             )
         }
-        self.layout = layout
+        self.layers = layers
         self.pageCount = pageCount
+        self.layerLayout = layerLayout
+        let other = shared?.layerLayout == layerLayout && shared?.pageCount == pageCount ? shared : nil
         do {
-            buffer = try HugeBuffer(byteCount: byteCount)
+            buffers = try (layers.first..<layers.end).map { layer throws(HostError) in
+                if let other, other.layers.contains(layer) { return other.buffers[layer - other.layers.first] }
+                return try HugeBuffer(byteCount: byteCount)
+            }
         } catch {
             throw PhiError(code: .memory, message: "KV pages: \(error.message); choose a smaller --ctx-size")
         }
+    }
+
+    /// Whether the pages of a layer are those of another cache.
+    public func shares(_ layer: Int, with other: KVCache) -> Bool {
+        layers.contains(layer) && other.layers.contains(layer)
+            && buffers[layer - layers.first] === other.buffers[layer - other.layers.first]
     }
 }
 

@@ -25,6 +25,8 @@ public final class StageRunner {
     public let maxRowCount: Int
     /// Ids from here on are padding and never sampled.
     public let vocabularyLimit: Int
+    /// When the pages were written.
+    public private(set) var journal: PageJournal
 
     private let forward: ForwardPass
     private let head: OutputHead?
@@ -40,9 +42,11 @@ public final class StageRunner {
     ///   - pageCount: KV pages of every layer.
     ///   - maxRowCount: the most rows in a step.
     ///   - vocabularyLimit: 1 to the vocabulary's size; ids from here on are padding.
+    ///   - shared: whose pages are used, as far as it has the same layers, instead of new ones.
     /// - Throws: `PhiError` when a number is impossible or the memory cannot be reserved.
     public init(
-        model: StageModel, kvType: KVType, pageCount: Int, maxRowCount: Int, vocabularyLimit: Int, pool: ComputePool
+        model: StageModel, kvType: KVType, pageCount: Int, maxRowCount: Int, vocabularyLimit: Int, pool: ComputePool,
+        sharing shared: KVCache? = nil
     ) throws {
         let shape = model.shape
         guard maxRowCount > 0, maxRowCount <= 1 << 16 else {
@@ -57,10 +61,10 @@ public final class StageRunner {
         self.model = model
         self.maxRowCount = maxRowCount
         self.vocabularyLimit = vocabularyLimit
-        let layout = AttentionPageLayout(
-            format: AttentionPageFormat(kvType), layerCount: model.layers.count, headCount: shape.keyValueHeadCount,
-            headSize: shape.headSize)
-        cache = try KVCache(layout: layout, pageCount: pageCount)
+        cache = try KVCache(
+            format: AttentionPageFormat(kvType), layers: model.layers, headCount: shape.keyValueHeadCount,
+            headSize: shape.headSize, pageCount: pageCount, sharing: shared)
+        journal = PageJournal(pageCount: pageCount)
         forward = try ForwardPass(
             shape: shape, rotary: model.rotary, layers: model.decoderLayers, cache: cache, maxRowCount: maxRowCount,
             pool: pool)
@@ -97,6 +101,7 @@ public final class StageRunner {
         try sequences.prepare(step, withSamplers: head != nil)
         try fillBatch(step)
         try takeIn(step, rows: rows)
+        noteWrites()
         let firstLayer = model.layers.first
         forward.run(batch, layers: model.decoderLayers) { willCompute(firstLayer + $0) }
         guard let head else { return .rows(outgoingRows()) }
@@ -106,6 +111,30 @@ public final class StageRunner {
 
     /// The hidden state after this stage's layers, for tests and tools: row `i` of the latest step.
     public var hiddenRows: LayerRows { forward.hidden.rows(0..<batch.rowCount) }
+
+    // MARK: - Pages that move
+
+    /// The pages hold what another stage wrote, up to what its journal says.
+    public func adopt(_ journal: PageJournal) {
+        precondition(journal.pageCount == cache.pageCount, "the journal of as many pages")
+        self.journal = journal
+    }
+
+    /// Takes over what another stage has in a page.
+    public func replace(_ page: PageID, layer: Int, with contents: [UInt8]) {
+        cache.replace(page, layer: layer, with: contents)
+        journal.write(page)
+    }
+
+    private func noteWrites() {
+        journal.beginStep()
+        for part in batch.parts {
+            let last = part.firstPosition + part.rowCount - 1
+            for page in part.firstPosition / KVPage.positionCount...last / KVPage.positionCount {
+                journal.write(PageID(UInt32(part.pageTable.page(ofPosition: page * KVPage.positionCount))))
+            }
+        }
+    }
 
     // MARK: - Input
 

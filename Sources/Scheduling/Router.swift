@@ -85,12 +85,32 @@ public struct Router: Sendable {
         }
         schedulers[replica.rawValue].replan(
             epoch: epoch, pageCount: pageCount, stageCount: stageCount, fillingStepCount: fillingStepCount)
-        speeds[replica.rawValue] = tokensPerSecond.isFinite ? max(tokensPerSecond, Self.leastSpeed) : Self.leastSpeed
+        speeds[replica.rawValue] = Self.speed(tokensPerSecond)
         guard schedulers.count > 1 else { return }
         divide(
             schedulers.flatMap { scheduler in
                 scheduler.requests.keys.filter { scheduler.isSuspended || scheduler.isWaiting($0) }
             })
+    }
+
+    /// A replica's plan takes the place of the one before and goes on with its pages; the replica must be quiet.
+    public mutating func succeed(
+        _ replica: ReplicaID, epoch: Epoch, stageCount: Int, fillingStepCount: Int? = nil, tokensPerSecond: Double = 1
+    ) {
+        schedulers[replica.rawValue].succeed(epoch: epoch, stageCount: stageCount, fillingStepCount: fillingStepCount)
+        speeds[replica.rawValue] = Self.speed(tokensPerSecond)
+    }
+
+    /// Sends no steps to a replica until `resume` or `succeed`.
+    public mutating func pause(_ replica: ReplicaID) { schedulers[replica.rawValue].pause() }
+
+    public mutating func resume(_ replica: ReplicaID) { schedulers[replica.rawValue].resume() }
+
+    /// The epochs of replicas that are paused and have no step in flight any more.
+    public var quietEpochs: [Epoch] { schedulers.filter { $0.isQuiet && !$0.isSuspended }.compactMap(\.epoch) }
+
+    private static func speed(_ forecast: Double) -> Double {
+        forecast.isFinite ? max(forecast, leastSpeed) : leastSpeed
     }
 
     private static let leastSpeed = 1e-3

@@ -8,7 +8,7 @@ extension Scheduler {
     ///
     /// - Parameter mask: asked once for every token that is to be sampled under a grammar.
     public mutating func nextStep(now: Double, mask: MaskSource = { _, _, _ in nil }) -> Step? {
-        guard let epoch, !isSuspended, stepsInFlight.count < creditCount else { return nil }
+        guard let epoch, !isSuspended, !isPaused, stepsInFlight.count < creditCount else { return nil }
         var grants = compose(now: now)
         if grants.isEmpty && retiring.isEmpty && !freeing.isEmpty {
             // The latest step sent uses these pages no more, and there is no step to wait for.
@@ -44,7 +44,7 @@ extension Scheduler {
         return step
     }
 
-    private mutating func releaseFreed() {
+    mutating func releaseFreed() {
         for freed in freeing { pages.release(freed) }
         freeing = []
     }
@@ -136,10 +136,13 @@ extension Scheduler {
             sequence.awaitsSample = true
         }
         let tokens = (firstPosition..<endPosition).map { sequence.token(at: $0, prompt: prompt) }
-        let isDecode = grant.rowCount == 1 && firstPosition >= prompt.count && admission == nil
+        let isDecode =
+            grant.rowCount == 1 && firstPosition >= prompt.count
+            && (admission == nil || sequence.isAnnouncedAnew)
         shares.charge(sequence.client, ClientShares.cost(rowCount: grant.rowCount, isDecode: isDecode))
         sequence.sentPositionCount = endPosition
         sequence.needsAdmission = false
+        sequence.isAnnouncedAnew = false
         sequence.isKnownToStages = true
         lastTurn += 1
         sequence.turn = lastTurn

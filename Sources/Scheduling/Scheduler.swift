@@ -28,6 +28,8 @@ public struct Scheduler: Sendable {
     public private(set) var epoch: Epoch?
     /// Whether no steps are composed (no plan stands). Requests are still taken.
     public private(set) var isSuspended = true
+    /// Whether no steps are composed for a while, although the plan stands: another one is to take its place.
+    public internal(set) var isPaused = false
 
     var requests: [RequestTicket: RequestState] = [:]
     var sequences: [SequenceID: SequenceState] = [:]
@@ -153,6 +155,7 @@ public struct Scheduler: Sendable {
     /// The plan fell: no steps are composed until the next `replan`, and results of the old one are ignored.
     public mutating func suspend() {
         isSuspended = true
+        isPaused = false
         stepsInFlight = []
     }
 
@@ -164,23 +167,29 @@ public struct Scheduler: Sendable {
     ///   - stageCount: at least 1; one step more may be in flight.
     ///   - fillingStepCount: steps that keep the slowest stage busy; nil when all stages are equally fast.
     public mutating func replan(epoch: Epoch, pageCount: Int, stageCount: Int, fillingStepCount: Int? = nil) {
-        precondition(self.epoch.map { $0 < epoch } ?? true, "an epoch rises")
-        precondition(stageCount > 0)
-        let fillingCount = min(max(1, fillingStepCount ?? stageCount), stageCount)
-        self.epoch = epoch
-        isSuspended = false
-        creditCount = stageCount + 1
-        // A long pipeline has time on its links, too, for which one more step makes up.
-        let startCount = stageCount < Self.longStageCount ? fillingCount : fillingCount + 1
-        tuner = GroupTuner(initialCount: startCount, mostCount: creditCount)
-        pace = PaceMeter()
-        nextStepNumber = 0
+        enter(epoch, stageCount: stageCount, fillingStepCount: fillingStepCount)
         stepsInFlight = []
         while let id = running.last { putBack(id) }
         retiring = []
         freeing = []
         pages = PagePool(pageCount: pageCount)
         blockedPageVersion = nil
+    }
+
+    /// Steps are composed for this epoch from now on, numbered from 0.
+    mutating func enter(_ epoch: Epoch, stageCount: Int, fillingStepCount: Int?) {
+        precondition(self.epoch.map { $0 < epoch } ?? true, "an epoch rises")
+        precondition(stageCount > 0)
+        let fillingCount = min(max(1, fillingStepCount ?? stageCount), stageCount)
+        self.epoch = epoch
+        isSuspended = false
+        isPaused = false
+        creditCount = stageCount + 1
+        // A long pipeline has time on its links, too, for which one more step makes up.
+        let startCount = stageCount < Self.longStageCount ? fillingCount : fillingCount + 1
+        tuner = GroupTuner(initialCount: startCount, mostCount: creditCount)
+        pace = PaceMeter()
+        nextStepNumber = 0
     }
 
     /// What happened since the last call, in order.

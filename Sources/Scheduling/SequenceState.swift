@@ -27,6 +27,8 @@ struct SequenceState: Sendable {
     var lastBlock = PrefixBlockID.root
     /// The sequence begins (again): the next slice brings an admission and all pages.
     var needsAdmission = true
+    /// The admission that is due changes nothing: stages that hold the pages are told of the sequence.
+    var isAnnouncedAnew = false
     /// The stages hold something of the sequence, to be retired.
     var isKnownToStages = false
     /// Positions whose rows are sent to the pipeline, or were there already.
@@ -48,9 +50,18 @@ struct SequenceState: Sendable {
         rememberedPageCount = 0
         lastBlock = .root
         needsAdmission = true
+        isAnnouncedAnew = false
         sentPositionCount = 0
         awaitsSample = false
         self.scoresAreSent = scoresAreSent
+    }
+
+    /// The stages hold the pages, but know nothing of the sequence.
+    mutating func announceAnew() {
+        isAnnouncedAnew = isAnnouncedAnew || !needsAdmission
+        needsAdmission = true
+        isKnownToStages = false
+        announcedPageCount = 0
     }
 
     /// The token at a position of prompt or answer.

@@ -17,6 +17,8 @@ struct SimulatedCoordinator {
     /// Since when no replica serves.
     private var outageBegan: Double? = 0
     private(set) var planCount = 0
+    /// Plans among them that went on with the pages of the one before.
+    private(set) var successionCount = 0
     private var random: SimulatedRandom
     private var outputs: [Output] = []
     private var steps: [Epoch: StepWatch] = [:]
@@ -131,18 +133,34 @@ struct SimulatedCoordinator {
                     replica.id, epoch: replica.epoch, pageCount: placement.pageCount,
                     stageCount: placement.stages.count, fillingStepCount: placement.fillingStepCount,
                     tokensPerSecond: replica.tokensPerSecond)
-                steps = steps.filter { membership.replica(of: $0.key) != nil }
-                steps[replica.epoch] = StepWatch(
-                    stageCount: placement.stages.count, runningLimit: router.configuration.runningSequenceLimit)
+                watch(replica)
                 firstStages[replica.id] = stage0
                 outageBegan = nil
                 planCount += 1
+            case .pause(let replica): router.pause(replica)
+            case .resume(let replica): router.resume(replica)
+            case .succeed(let replica, let stage0):
+                let placement = replica.placement
+                router.succeed(
+                    replica.id, epoch: replica.epoch, stageCount: placement.stages.count,
+                    fillingStepCount: placement.fillingStepCount, tokensPerSecond: replica.tokensPerSecond)
+                watch(replica)
+                firstStages[replica.id] = stage0
+                planCount += 1
+                successionCount += 1
             case .note: break
             }
         }
     }
 
+    private mutating func watch(_ replica: Replica) {
+        steps = steps.filter { membership.replica(of: $0.key) != nil }
+        steps[replica.epoch] = StepWatch(
+            stageCount: replica.placement.stages.count, runningLimit: router.configuration.runningSequenceLimit)
+    }
+
     private mutating func pump(now: Double) throws(Breach) {
+        for epoch in router.quietEpochs { perform(membership.handle(.quiet(epoch), now: now), now: now) }
         while let (replica, step) = router.nextStep(now: now) {
             guard let firstStage = firstStages[replica] else {
                 throw Breach("a step for \(replica), which does not serve")

@@ -37,10 +37,18 @@ struct SimulatedPages {
     private let maxRowCount: Int
     private var pages: [Page]
     private var tables: [SequenceID: Table] = [:]
+    /// Whether sequences may go on within a page: stages of the epoch before wrote it.
+    private var isInherited = false
 
     init(pageCount: Int, maxRowCount: Int) {
         self.maxRowCount = maxRowCount
         pages = Array(repeating: Page(), count: pageCount)
+    }
+
+    /// What another stage has in its pages; its sequences are not known.
+    mutating func inherit(_ other: SimulatedPages) {
+        pages = other.pages
+        isInherited = true
     }
 
     /// Sequences that the stage remembers.
@@ -106,16 +114,17 @@ struct SimulatedPages {
     private func prefixCount(_ slice: Slice, _ table: inout Table) throws(Breach) -> Int {
         let count = slice.firstPosition
         let tokens = table.admission.prompt + table.admission.generated
-        guard count % KVPage.positionCount == 0, count < tokens.count,
-            count / KVPage.positionCount <= table.pages.count
+        let isWithinPage = count % KVPage.positionCount != 0
+        guard !isWithinPage || isInherited, count < tokens.count, KVPage.count(holding: count) <= table.pages.count
         else { throw Breach("\(slice.sequence) begins at position \(count), which no full pages lead to") }
         var chain = HashModel.beginning
         for position in 0..<count {
             chain = HashModel.extend(chain, token: tokens[position], regime: slice.regime)
-            guard (position + 1) % KVPage.positionCount == 0 else { continue }
+            let filledCount = position % KVPage.positionCount + 1
+            guard filledCount == KVPage.positionCount || position + 1 == count else { continue }
             let page = table.pages[position / KVPage.positionCount].page
             let found = pages[Int(page.rawValue)]
-            guard found.filledCount == KVPage.positionCount, found.chain == chain else {
+            guard found.filledCount == filledCount, found.chain == chain else {
                 throw Breach("\(page) is shared with \(slice.sequence) but holds something else")
             }
             table.pages[position / KVPage.positionCount].use = found.use

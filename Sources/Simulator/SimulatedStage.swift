@@ -18,6 +18,10 @@ struct SimulatedStage {
     let assignment: StageAssignment
     private var pages: SimulatedPages
     var isReady = false
+    /// It begins with nothing, or has the pages of the epoch before.
+    private var hasPages: Bool
+    /// The process of the next stage's worker that the link leads to.
+    var nextProcess: Int?
     private var nextNumber: UInt64 = 0
     private var waiting: [SimulatedActivation] = []
     private var inWork: Outcome?
@@ -32,7 +36,14 @@ struct SimulatedStage {
 
     init(_ assignment: StageAssignment) {
         self.assignment = assignment
+        hasPages = assignment.predecessor == nil
         pages = SimulatedPages(pageCount: assignment.pageCount, maxRowCount: assignment.maxRowCount)
+    }
+
+    /// Takes over what a stage of the epoch before has.
+    mutating func inherit(_ other: SimulatedStage) {
+        pages.inherit(other.pages)
+        hasPages = true
     }
 
     /// Sequences that it remembers.
@@ -58,7 +69,7 @@ struct SimulatedStage {
     mutating func offer(_ activation: SimulatedActivation) throws(Breach) {
         let step = activation.step
         guard step.epoch >= assignment.epoch else { return }
-        guard step.epoch == assignment.epoch, isReady else {
+        guard step.epoch == assignment.epoch, isReady, hasPages else {
             throw Breach("a step of \(step.epoch) comes to a stage of \(assignment.epoch)")
         }
         guard step.number >= nextNumber else { return }

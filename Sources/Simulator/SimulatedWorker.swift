@@ -34,8 +34,8 @@ struct SimulatedWorker {
             earlierRowCount += oldValue.rowCount
         }
     }
-    /// The process of the next stage's worker that the link leads to.
-    var nextProcess: Int?
+    /// Is prepared to take the place of `stage`.
+    var successor: SimulatedStage?
     /// Of the stages that it had before.
     private var earlierBusyMilliseconds = 0.0
     private var earlierStepCount: UInt64 = 0
@@ -67,9 +67,24 @@ struct SimulatedWorker {
         hungBacklog = []
         stream = nil
         stage = nil
-        nextProcess = nil
+        successor = nil
         highestEpoch = Epoch(term: 0, plan: 0)
         pauseMilliseconds = Self.firstPauseMilliseconds
+    }
+
+    /// Where the stage of an epoch is; nil when there is none.
+    func place(of epoch: Epoch) -> WritableKeyPath<SimulatedWorker, SimulatedStage?>? {
+        if stage?.assignment.epoch == epoch { return \.stage }
+        return successor?.assignment.epoch == epoch ? \.successor : nil
+    }
+
+    /// One of the stages is over; when it is the one that served, the other takes its place.
+    mutating func retire(_ epoch: Epoch) {
+        if successor?.assignment.epoch == epoch { successor = nil }
+        let isOver = stage?.assignment.epoch == epoch
+        guard isOver || stage == nil && successor?.assignment.predecessor == epoch else { return }
+        stage = successor
+        successor = nil
     }
 
     mutating func hang(now: Double) {

@@ -16,7 +16,8 @@ extension Simulation {
 
     mutating func handle(_ event: WorkerEvent, at index: Int) throws(Breach) {
         switch event {
-        case .computed where workers[index].hangCount > 0, .loaded where workers[index].hangCount > 0:
+        case .computed where workers[index].hangCount > 0, .loaded where workers[index].hangCount > 0,
+            .moved where workers[index].hangCount > 0:
             workers[index].hungBacklog.append(event)
         case .join: join(index)
         case .hears(let stream, let message):
@@ -30,15 +31,16 @@ extension Simulation {
             joinLater(index)
         case .activation(let activation): try take(activation, at: index)
         case .computed(let epoch):
-            guard workers[index].stage?.assignment.epoch == epoch else { return }
-            try finishStep(at: index)
+            guard let place = workers[index].place(of: epoch) else { return }
+            try finishStep(place, at: index)
+        case .moved(let epoch): takePages(epoch, at: index)
         case .loaded(let epoch, let attempt): openLink(epoch, attempt: attempt, at: index)
         case .heartbeat(let stream): beat(stream, at: index)
         case .hangPatienceEnds(let epoch):
             guard workers[index].hangCount > 0, workers[index].stage?.assignment.epoch == epoch else { return }
             send(.failed(epoch: epoch, message: "the stage before does not end"), from: index)
         case .linkPatienceEnds(let epoch):
-            guard workers[index].stage?.assignment.epoch == epoch, !isNextReachable(from: index) else { return }
+            guard let place = workers[index].place(of: epoch), !isNextReachable(place, from: index) else { return }
             send(.failed(epoch: epoch, message: "the next stage cannot be reached"), from: index)
         }
     }
@@ -87,8 +89,14 @@ extension Simulation {
         case .assign(let assignment):
             guard assignment.epoch > workers[index].highestEpoch else { return }
             workers[index].highestEpoch = assignment.epoch
-            workers[index].stage = SimulatedStage(assignment)
-            if workers[index].hangCount > 0 {
+            if let predecessor = assignment.predecessor {
+                if workers[index].stage?.assignment.epoch != predecessor { workers[index].stage = nil }
+                workers[index].successor = SimulatedStage(assignment)
+            } else {
+                workers[index].stage = SimulatedStage(assignment)
+                workers[index].successor = nil
+            }
+            if workers[index].hangCount > 0, assignment.predecessor == nil {
                 schedule(.hangPatienceEnds(assignment.epoch), index, after: Self.hangMilliseconds)
             }
             let byteCount = Double(scenario.model.weightByteCount(of: assignment.layers))
@@ -103,28 +111,55 @@ extension Simulation {
             goDown(index)
             workers[index].drainedCount += 1
         case .needed: break
+        case .takeOver(let epoch):
+            // As long as a question and its answer take.
+            schedule(.moved(epoch), index, after: 2 * scenario.links.ordinary.delaySeconds * 1000)
+        case .retire(let epoch): workers[index].retire(epoch)
         }
+    }
+
+    /// Fetches what the stages of the epoch before have in their pages.
+    private mutating func takePages(_ epoch: Epoch, at index: Int) {
+        guard let assignment = workers[index].successor?.assignment, assignment.epoch == epoch,
+            let predecessor = assignment.predecessor
+        else { return }
+        var found: SimulatedStage?
+        for source in assignment.sources.map({ $0.address.port - 1 }) {
+            guard network.isOpen(.worker(index), .worker(source)), workers[source].stopCount == 0,
+                workers[source].hangCount == 0, let stage = workers[source].stage,
+                stage.assignment.epoch == predecessor
+            else {
+                send(.failed(epoch: epoch, message: "the pages cannot be fetched"), from: index)
+                return
+            }
+            found = stage
+        }
+        guard let stage = found ?? workers[index].stage else { return }
+        workers[index].successor?.inherit(stage)
+        send(.moved(epoch: epoch), from: index)
     }
 
     // MARK: The next stage
 
     /// The worker of the next stage, which its port tells; nil for the last one.
-    private func next(of index: Int) -> Int? { workers[index].stage?.assignment.next.map { $0.port - 1 } }
+    private func next(of stage: SimulatedStage?) -> Int? { stage?.assignment.next.map { $0.port - 1 } }
 
-    private func isNextReachable(from index: Int) -> Bool {
-        guard let next = next(of: index) else { return true }
-        return network.isOpen(.worker(index), .worker(next)) && workers[next].process == workers[index].nextProcess
+    private func isNextReachable(_ place: KeyPath<SimulatedWorker, SimulatedStage?>, from index: Int) -> Bool {
+        let stage = workers[index][keyPath: place]
+        guard let next = next(of: stage) else { return true }
+        return network.isOpen(.worker(index), .worker(next)) && workers[next].process == stage?.nextProcess
     }
 
     /// As the worker knows it: what is cut in one direction looks like a slow peer.
     private func isLinkUp(from index: Int) -> Bool {
-        guard let next = next(of: index) else { return true }
-        return !network.isCut(.worker(index), .worker(next)) && workers[next].process == workers[index].nextProcess
+        let stage = workers[index].stage
+        guard let next = next(of: stage) else { return true }
+        return !network.isCut(.worker(index), .worker(next)) && workers[next].process == stage?.nextProcess
     }
 
     private mutating func openLink(_ epoch: Epoch, attempt: Int, at index: Int) {
-        guard workers[index].stage?.assignment.epoch == epoch else { return }
-        if let next = next(of: index) {
+        guard let place = workers[index].place(of: epoch) else { return }
+        if let next = next(of: workers[index][keyPath: place]) {
             let isOpen = network.isOpen(.worker(index), .worker(next))
             guard isOpen, workers[next].downCount == 0, workers[next].stopCount == 0 else {
                 guard attempt < Self.linkAttemptLimit else {
@@ -137,17 +172,21 @@ extension Simulation {
                     after: Self.linkPauseMilliseconds + (isRefused ? 0 : Self.linkDialMilliseconds))
                 return
             }
-            workers[index].nextProcess = workers[next].process
+            let process = workers[next].process
+            workers[index][keyPath: place]?.nextProcess = process
         }
-        workers[index].stage?.isReady = true
+        workers[index][keyPath: place]?.isReady = true
         send(.ready(epoch: epoch, memoryByteCount: 0), from: index)
     }
 
-    private mutating func forward(_ activation: SimulatedActivation, from index: Int) {
-        guard let next = next(of: index), let epoch = workers[index].stage?.assignment.epoch else { return }
-        if !isNextReachable(from: index) {
+    private mutating func forward(
+        _ activation: SimulatedActivation, _ place: KeyPath<SimulatedWorker, SimulatedStage?>, from index: Int
+    ) {
+        let stage = workers[index][keyPath: place]
+        guard let next = next(of: stage), let epoch = stage?.assignment.epoch else { return }
+        if !isNextReachable(place, from: index) {
             // A peer that is gone is dialled for a while; a cut is only noticed when nothing came for long.
-            let isGone = workers[next].process != workers[index].nextProcess
+            let isGone = workers[next].process != stage?.nextProcess
             schedule(
                 .linkPatienceEnds(epoch), index,
                 after: Self.deadLinkMilliseconds + (isGone ? 0 : Self.keepaliveMilliseconds))
@@ -161,26 +200,32 @@ extension Simulation {
     // MARK: Steps
 
     private mutating func take(_ activation: SimulatedActivation, at index: Int) throws(Breach) {
-        try workers[index].stage?.offer(activation)
-        try beginStep(at: index)
+        // Without one of its epoch, the stage that there is knows what is wrong with it.
+        let place = workers[index].place(of: activation.step.epoch) ?? \.stage
+        try workers[index][keyPath: place]?.offer(activation)
+        try beginStep(place, at: index)
     }
 
-    private mutating func beginStep(at index: Int) throws(Breach) {
+    private mutating func beginStep(
+        _ place: WritableKeyPath<SimulatedWorker, SimulatedStage?>, at index: Int
+    ) throws(Breach) {
         let capacity = workers[index].capacity
-        guard let milliseconds = try workers[index].stage?.begin(capacity, timing),
-            let epoch = workers[index].stage?.assignment.epoch
+        guard let milliseconds = try workers[index][keyPath: place]?.begin(capacity, timing),
+            let epoch = workers[index][keyPath: place]?.assignment.epoch
         else { return }
         let late = scenario.jitter > 0 ? scenario.jitter * random.fraction() : 0
-        workers[index].stage?.time(began: now, milliseconds: milliseconds * (1 + late))
+        workers[index][keyPath: place]?.time(began: now, milliseconds: milliseconds * (1 + late))
         schedule(.computed(epoch), index, after: milliseconds * (1 + late))
     }
 
-    private mutating func finishStep(at index: Int) throws(Breach) {
-        switch workers[index].stage?.finish() {
+    private mutating func finishStep(
+        _ place: WritableKeyPath<SimulatedWorker, SimulatedStage?>, at index: Int
+    ) throws(Breach) {
+        switch workers[index][keyPath: place]?.finish() {
         case .result(let result): send(.result(result), from: index)
-        case .activation(let activation): forward(activation, from: index)
+        case .activation(let activation): forward(activation, place, from: index)
         case nil: break
         }
-        try beginStep(at: index)
+        try beginStep(place, at: index)
     }
 }

@@ -30,6 +30,8 @@ enum WorkerEvent {
     case computed(Epoch)
     /// The layers are loaded: it dials the next stage, for so many times now.
     case loaded(Epoch, attempt: Int)
+    /// The pages of the epoch before are there to be fetched.
+    case moved(Epoch)
     case heartbeat(ControlStreamID)
     /// The stage before the present one did not end for long.
     case hangPatienceEnds(Epoch)

@@ -29,6 +29,7 @@ extension Services {
         forward: [.worker],
         manifest: [.worker],
         readWeights: [.worker],
+        pages: [.worker],
         describe: [.gateway, .coordinator],
         tokenizer: [.gateway, .coordinator],
         status: [.gateway, .coordinator],

@@ -6,6 +6,8 @@ public enum Services {
     public static let drain = RPCMethod(service: "phalanx.v1.Cluster", name: "Drain")
     /// Stage to next stage: a stream of activations (`application/grpc+phalanx`), answered once, when it ends.
     public static let forward = RPCMethod(service: "phalanx.v1.Stage", name: "Forward")
+    /// Worker to worker: the keys and values of some layers, in messages built like activations.
+    public static let pages = RPCMethod(service: "phalanx.v1.Stage", name: "Pages")
     /// Gateway to coordinator: the served model.
     public static let describe = RPCMethod(service: "phalanx.v1.Engine", name: "Describe")
     /// Gateway to coordinator: a tokenizer's definition by hash, in chunks.

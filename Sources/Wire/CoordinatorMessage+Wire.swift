@@ -38,6 +38,12 @@ extension CoordinatorMessage: WireMessage {
             let needed = try unsafe WireReader.required(message.needed, "CoordinatorMessage.needed").pointee
             self = .needed(
                 reason: try unsafe WireReader.string(needed.reason, "Needed.reason", limit: WireLimits.textByteCount))
+        case PHALANX__V1__COORDINATOR_MESSAGE__CONTENT_TAKE_OVER:
+            let takeOver = try unsafe WireReader.required(message.take_over, "CoordinatorMessage.take_over").pointee
+            self = .takeOver(epoch: try unsafe Epoch(wire: takeOver.epoch, "TakeOver.epoch"))
+        case PHALANX__V1__COORDINATOR_MESSAGE__CONTENT_RETIRE:
+            let retire = try unsafe WireReader.required(message.retire, "CoordinatorMessage.retire").pointee
+            self = .retire(epoch: try unsafe Epoch(wire: retire.epoch, "Retire.epoch"))
         default:
             throw WireError("CoordinatorMessage", "has no content that is known here")
         }
@@ -77,6 +83,16 @@ extension WireArena {
             unsafe needed.pointee.reason = unsafe text(reason)
             unsafe message.pointee.content_case = PHALANX__V1__COORDINATOR_MESSAGE__CONTENT_NEEDED
             unsafe message.pointee.needed = unsafe needed
+        case .takeOver(let of):
+            let takeOver = unsafe make(phalanx__v1__take_over__init)
+            unsafe takeOver.pointee.epoch = unsafe epoch(of)
+            unsafe message.pointee.content_case = PHALANX__V1__COORDINATOR_MESSAGE__CONTENT_TAKE_OVER
+            unsafe message.pointee.take_over = unsafe takeOver
+        case .retire(let of):
+            let retire = unsafe make(phalanx__v1__retire__init)
+            unsafe retire.pointee.epoch = unsafe epoch(of)
+            unsafe message.pointee.content_case = PHALANX__V1__COORDINATOR_MESSAGE__CONTENT_RETIRE
+            unsafe message.pointee.retire = unsafe retire
         }
         return unsafe message
     }
@@ -96,6 +112,16 @@ extension WireArena {
         if let next = value.next { unsafe message.pointee.next = unsafe nodeAddress(next) }
         unsafe message.pointee.peers = unsafe messages(value.peers) { unsafe nodeAddress($0) }
         unsafe message.pointee.n_peers = value.peers.count
+        if let predecessor = value.predecessor { unsafe message.pointee.predecessor = unsafe epoch(predecessor) }
+        unsafe message.pointee.n_sources = value.sources.count
+        unsafe message.pointee.sources = unsafe messages(value.sources) { unsafe pageSource($0) }
+        return unsafe message
+    }
+
+    private func pageSource(_ source: PageSource) -> UnsafeMutablePointer<Phalanx__V1__PageSource> {
+        let message = unsafe make(phalanx__v1__page_source__init)
+        unsafe message.pointee.layers = unsafe layers(source.layers)
+        unsafe message.pointee.address = unsafe nodeAddress(source.address)
         return unsafe message
     }
 
@@ -121,6 +147,13 @@ extension StageAssignment {
             throw WireError(
                 "StageAssignment.next", "stage \(stage) of \(stageCount) has \(next == nil ? "none" : "one")")
         }
+        var predecessor: Epoch?
+        if let epoch = unsafe message.predecessor {
+            predecessor = try unsafe Epoch(wire: epoch, "StageAssignment.predecessor")
+        }
+        let sources = try unsafe WireReader.messages(
+            message.sources, message.n_sources, limit: WireLimits.layerCount, "StageAssignment.sources"
+        ) { source throws(WireError) in try unsafe PageSource(wire: source) }
         self.init(
             epoch: try unsafe Epoch(wire: message.epoch, "StageAssignment.epoch"), stage: stage,
             stageCount: stageCount, layers: try unsafe LayerRange(wire: layers, "StageAssignment.layers"),
@@ -137,7 +170,18 @@ extension StageAssignment {
             next: next,
             peers: try unsafe WireReader.messages(
                 message.peers, message.n_peers, limit: WireLimits.peerCount, "StageAssignment.peers"
-            ) { address throws(WireError) in try unsafe NodeAddress(wire: address) })
+            ) { address throws(WireError) in try unsafe NodeAddress(wire: address) },
+            predecessor: predecessor, sources: sources)
+    }
+}
+
+extension PageSource {
+    fileprivate init(wire pointer: UnsafeMutablePointer<Phalanx__V1__PageSource>) throws(WireError) {
+        let message = unsafe pointer.pointee
+        self.init(
+            layers: try unsafe LayerRange(
+                wire: WireReader.required(message.layers, "PageSource.layers"), "PageSource.layers"),
+            address: try unsafe NodeAddress(wire: WireReader.required(message.address, "PageSource.address")))
     }
 }
 

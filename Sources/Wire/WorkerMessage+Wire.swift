@@ -42,6 +42,9 @@ extension WorkerMessage: WireMessage {
                 reason: try unsafe WireReader.string(
                     goodbye.reason, "Goodbye.reason", limit: WireLimits.textByteCount))
         case PHALANX__V1__WORKER_MESSAGE__CONTENT_ASK_TO_LEAVE: self = .askToLeave
+        case PHALANX__V1__WORKER_MESSAGE__CONTENT_MOVED:
+            let moved = try unsafe WireReader.required(message.moved, "WorkerMessage.moved").pointee
+            self = .moved(epoch: try unsafe Epoch(wire: moved.epoch, "Moved.epoch"))
         default:
             throw WireError("WorkerMessage", "has no content that is known here")
         }
@@ -87,6 +90,11 @@ extension WireArena {
         case .askToLeave:
             unsafe message.pointee.content_case = PHALANX__V1__WORKER_MESSAGE__CONTENT_ASK_TO_LEAVE
             unsafe message.pointee.ask_to_leave = unsafe make(phalanx__v1__ask_to_leave__init)
+        case .moved(let of):
+            let moved = unsafe make(phalanx__v1__moved__init)
+            unsafe moved.pointee.epoch = unsafe epoch(of)
+            unsafe message.pointee.content_case = PHALANX__V1__WORKER_MESSAGE__CONTENT_MOVED
+            unsafe message.pointee.moved = unsafe moved
         }
         return unsafe message
     }

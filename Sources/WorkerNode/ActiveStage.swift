@@ -14,26 +14,36 @@ final class ActiveStage: Sendable {
     private let configuration: WorkerConfiguration
     private let parts: LoadedParts
     private let models: ModelStore
+    private let transport: any RPCTransport
     private let logger: Logger
     private let report: @Sendable (WorkerMessage) async -> Void
     private let queue: StageQueue
     private let link: ForwardLink?
     private let work = Mutex<Task<Void, Never>?>(nil)
     private let hidden = Mutex(0)
+    private let running = Mutex<StageHost?>(nil)
+    /// The worker's stage of the epoch before, while this one is prepared beside it.
+    private let predecessor: Mutex<ActiveStage?>
+    /// Ends when the epoch before computes no more; nothing comes for a plan that begins with nothing.
+    private let takingOver = AsyncStream.makeStream(of: Void.self)
     /// Ends with the work; the next stage listens.
     private let ended = AsyncStream.makeStream(of: Void.self)
 
     /// For the stage before to end: no step takes as long.
     private static let endPatience = Duration.seconds(30)
 
+    /// - Parameter predecessor: the stage that this one is prepared beside; nil when there is none.
     init(
-        assignment: StageAssignment, configuration: WorkerConfiguration, models: ModelStore, parts: LoadedParts,
+        assignment: StageAssignment, beside predecessor: ActiveStage? = nil, configuration: WorkerConfiguration,
+        models: ModelStore, parts: LoadedParts,
         transport: any RPCTransport, logger: Logger, report: @escaping @Sendable (WorkerMessage) async -> Void
     ) {
         self.assignment = assignment
+        self.predecessor = Mutex(predecessor)
         self.configuration = configuration
         self.models = models
         self.parts = parts
+        self.transport = transport
         self.logger = logger
         self.report = report
         // One more than the coordinator's credits, for the step that only retires sequences.
@@ -55,13 +65,21 @@ final class ActiveStage: Sendable {
 
     func offer(_ activation: Activation) -> StageQueue.Verdict { queue.offer(activation) }
 
-    /// Begins when the stage before has ended, so that the two are never in memory together.
-    func start(after old: ActiveStage?) {
+    /// The computation; nil before it begins.
+    var host: StageHost? { running.withLock { $0 } }
+
+    /// The epoch before computes no more.
+    func takeOver() { takingOver.continuation.finish() }
+
+    /// Begins when the stages before have ended, so that they are never in memory together.
+    func start(after old: [ActiveStage]) {
         let task = Task {
             defer { self.ended.continuation.finish() }
-            guard await old?.ends(within: Self.endPatience) ?? true, !Task.isCancelled else {
+            var haveEnded = true
+            for stage in old where haveEnded { haveEnded = await stage.ends(within: Self.endPatience) }
+            guard haveEnded, !Task.isCancelled else {
                 guard !Task.isCancelled else {
-                    await old?.waitUntilEnded()
+                    for stage in old { await stage.waitUntilEnded() }
                     return
                 }
                 let message =
@@ -69,7 +87,7 @@ final class ActiveStage: Sendable {
                     + "file; restart this worker if it goes on"
                 self.logger.error("\(message)")
                 await self.report(.failed(epoch: self.assignment.epoch, message: message))
-                await old?.waitUntilEnded()
+                for stage in old { await stage.waitUntilEnded() }
                 return
             }
             do {
@@ -106,16 +124,30 @@ final class ActiveStage: Sendable {
     func stop() async {
         work.withLock { $0 }?.cancel()
         queue.close()
+        takingOver.continuation.finish()
         await link?.close()
     }
 
     private func carryOut() async throws {
         let host = StageHost(
             assignment: assignment, configuration: configuration, parts: parts, progress: progress)
+        running.withLock { $0 = host }
+        defer {
+            running.withLock { $0 = nil }
+            predecessor.withLock { $0 = nil }
+        }
         let memoryByteCount = try await load(host)
         try await openLink()
-        progress.beginServing()
-        await report(.ready(epoch: assignment.epoch, memoryByteCount: memoryByteCount))
+        if let epoch = assignment.predecessor {
+            try await takePages(of: epoch, to: host) {
+                await report(.ready(epoch: assignment.epoch, memoryByteCount: memoryByteCount))
+            }
+            progress.beginServing()
+            await report(.moved(epoch: assignment.epoch))
+        } else {
+            progress.beginServing()
+            await report(.ready(epoch: assignment.epoch, memoryByteCount: memoryByteCount))
+        }
         logger.info(
             "Serving",
             metadata: [
@@ -132,6 +164,34 @@ final class ActiveStage: Sendable {
         }
     }
 
+    /// Fetches the pages of the epoch before: most of them while it computes on, the rest when it has ended.
+    ///
+    /// - Parameter prepared: called in between.
+    private func takePages(of epoch: Epoch, to host: StageHost, prepared: () async -> Void) async throws {
+        guard let cache = await host.cache else { throw WorkerError("the stage has no pages") }
+        let own = await predecessor.withLock { $0 }?.host?.cache
+        let strange = (assignment.layers.first..<assignment.layers.end).first { layer in
+            !assignment.sources.contains { $0.layers.contains(layer) }
+                && own.map { cache.shares(layer, with: $0) } != true
+        }
+        if let strange {
+            throw WorkerError("nobody was named who has the pages of layer \(strange) in \(epoch), nor has this worker")
+        }
+        let transfer = PageTransfer(
+            transport: transport, epoch: epoch, sources: assignment.sources, byteCount: cache.layerByteCount,
+            pageCount: assignment.pageCount
+        ) { page, layer, contents in await host.replace(page, layer: layer, with: contents) }
+        var clocks = try await transfer.fetch(since: [])
+        // What was written during the first, long, one.
+        clocks = try await transfer.fetch(since: clocks)
+        await prepared()
+        for await _ in takingOver.stream {}
+        try Task.checkCancellation()
+        _ = try await transfer.fetch(since: clocks)
+        if let journal = await predecessor.withLock({ $0 })?.host?.journal { await host.adopt(journal) }
+        predecessor.withLock { $0 = nil }
+    }
+
     private func load(_ host: StageHost) async throws -> Int {
         let epoch = assignment.epoch
         let (progress, continuation) = AsyncStream.makeStream(
@@ -143,10 +203,11 @@ final class ActiveStage: Sendable {
             }
         }
         defer { continuation.finish() }
+        let shared = await predecessor.withLock { $0 }?.host?.cache
         let loaded = try await models.load(assignment, keeping: parts, report: { continuation.yield($0) }) {
             [assignment, logger] checkpoint in
             let began = ContinuousClock.now
-            let loaded = try await host.load(checkpoint) { continuation.yield($0) }
+            let loaded = try await host.load(checkpoint, sharing: shared) { continuation.yield($0) }
             logger.notice("Loaded the layers", metadata: loaded.metadata(assignment, ContinuousClock.now - began))
             return loaded
         }

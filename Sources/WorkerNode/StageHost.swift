@@ -38,7 +38,11 @@ actor StageHost {
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     /// Loads the layers from the checkpoint.
-    func load(_ checkpoint: Checkpoint, progress report: @Sendable (LoadProgress) -> Void) throws -> Loaded {
+    ///
+    /// - Parameter shared: the pages of the worker's stage in the epoch before.
+    func load(
+        _ checkpoint: Checkpoint, sharing shared: KVCache?, progress report: @Sendable (LoadProgress) -> Void
+    ) throws -> Loaded {
         let pool = try ComputePool(threadCount: configuration.threadCount, cpus: configuration.processors)
         try pool.bindCaller()
         let fingerprint = assignment.modelFingerprint
@@ -51,7 +55,8 @@ actor StageHost {
         }
         let runner = try StageRunner(
             model: model, kvType: assignment.kvType, pageCount: assignment.pageCount,
-            maxRowCount: assignment.maxRowCount, vocabularyLimit: assignment.vocabularyLimit, pool: pool)
+            maxRowCount: assignment.maxRowCount, vocabularyLimit: assignment.vocabularyLimit, pool: pool,
+            sharing: shared)
         guard runner.memoryByteCount <= configuration.memoryByteCount else {
             throw WorkerError(
                 "layers \(assignment.layers) take \(runner.memoryByteCount) bytes, more than this worker's --memory of "
@@ -62,6 +67,33 @@ actor StageHost {
             hiddenSize: model.hiddenSize, memoryByteCount: runner.memoryByteCount,
             weightByteCount: model.weightByteCount, summary: model.loading)
     }
+
+    // MARK: Pages that move
+
+    /// The pages; nil until the layers are loaded.
+    var cache: KVCache? { runner?.cache }
+    var journal: PageJournal? { runner?.journal }
+
+    /// The clock, and the pages that were written since; nil when the stage has not all of these layers.
+    func writtenPages(_ layers: LayerRange, since: UInt64) -> (clock: UInt64, pages: [PageID])? {
+        guard let runner, layers.first >= assignment.layers.first, layers.end <= assignment.layers.end else {
+            return nil
+        }
+        return (runner.journal.clock, runner.journal.pages(since: since))
+    }
+
+    /// The keys and values of some of the stage's layers in one of its pages, between two steps.
+    func contents(of page: PageID, _ layers: LayerRange) -> [(layer: Int, bytes: [UInt8])] {
+        guard let cache = runner?.cache else { return [] }
+        return (layers.first..<layers.end).map { ($0, cache.contents(of: page, layer: $0)) }
+    }
+
+    func replace(_ page: PageID, layer: Int, with contents: [UInt8]) {
+        runner?.replace(page, layer: layer, with: contents)
+    }
+
+    /// The pages hold what the worker's stage of the epoch before wrote.
+    func adopt(_ journal: PageJournal) { runner?.adopt(journal) }
 
     /// Computes a step.
     func run(_ activation: Activation) throws -> Outcome {

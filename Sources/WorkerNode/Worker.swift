@@ -19,6 +19,8 @@ public actor Worker {
     private var listener: (any RPCListener)?
     private var control: ControlLink?
     private var stage: ActiveStage?
+    /// Is prepared, and is to take the place of `stage`.
+    private var successor: ActiveStage?
     /// Also while there is no stage: the next one may need them.
     private let parts = LoadedParts()
     /// Joins, again and again; cancelled to end the worker.
@@ -48,6 +50,7 @@ public actor Worker {
             [
                 Services.forward: { [weak self] stream in try await self?.receiveActivations(stream) },
                 Services.readWeights: models.readHandler,
+                Services.pages: { [weak self] stream in try await self?.servePages(stream) },
             ],
             uniquingKeysWith: { first, _ in first })
         let listener = try await transport.listen(
@@ -91,7 +94,7 @@ public actor Worker {
     }
 
     private func shutDown() async {
-        await replaceStage(with: nil)
+        await replaceStages(with: nil)
         parts.release()
         await listener?.shutdown(grace: .seconds(1))
         listener = nil
@@ -178,13 +181,16 @@ public actor Worker {
         case .assign(let assignment):
             await take(assignment, link: link)
         case .step(let step):
-            guard let stage else {
+            guard let stage = self.stage(of: step.epoch) else {
                 link.send(.failed(epoch: step.epoch, message: "step \(step.number) came before an assignment"))
                 break
             }
             if case .refused(let reason) = stage.offer(Activation(step: step, rows: [])) {
                 link.send(.failed(epoch: step.epoch, message: reason))
             }
+        case .takeOver(let epoch):
+            if let successor, successor.assignment.epoch == epoch { successor.takeOver() }
+        case .retire(let epoch): await retire(epoch)
         case .needed(let reason):
             logger.notice("The cluster needs this worker, which goes on for now", metadata: ["reason": "\(reason)"])
         case .shutdown(let reason):
@@ -215,32 +221,80 @@ public actor Worker {
             return
         }
         highestEpoch = assignment.epoch
-        let stage = ActiveStage(
-            assignment: assignment, configuration: configuration, models: models, parts: parts, transport: transport,
+        // A spare worker may still have a stage of a plan that fell.
+        let serving = assignment.predecessor == stage?.assignment.epoch ? stage : nil
+        let new = ActiveStage(
+            assignment: assignment, beside: serving, configuration: configuration, models: models,
+            parts: parts, transport: transport,
             logger: logger,
             report: { [weak self] message in await self?.control?.send(message) })
-        let old = self.stage
-        await replaceStage(with: stage)
-        stage.start(after: old)
+        if assignment.predecessor != nil {
+            let old = [serving == nil ? stage : nil, successor].compactMap { $0 }
+            (stage, successor) = (serving, new)
+            for stage in old { await stage.stop() }
+            new.start(after: old)
+        } else {
+            let old = [stage, successor].compactMap { $0 }
+            await replaceStages(with: new)
+            new.start(after: old)
+        }
     }
 
-    private func replaceStage(with new: ActiveStage?) async {
-        let old = stage
-        stage = new
-        await old?.stop()
+    private func replaceStages(with new: ActiveStage?) async {
+        let old = [stage, successor].compactMap { $0 }
+        (stage, successor) = (new, nil)
+        for stage in old { await stage.stop() }
+    }
+
+    /// One of the stages is over; when it is the one that served, the other takes its place.
+    private func retire(_ epoch: Epoch) async {
+        let old = [stage, successor].compactMap { $0 }.filter { $0.assignment.epoch == epoch }
+        if successor?.assignment.epoch == epoch { successor = nil }
+        if stage?.assignment.epoch == epoch { (stage, successor) = (successor, nil) }
+        if stage == nil, let successor, successor.assignment.predecessor == epoch {
+            (stage, self.successor) = (successor, nil)
+        }
+        for stage in old { await stage.stop() }
+    }
+
+    /// The stage that a step of an epoch is for, or that knows what is wrong with it.
+    private func stage(of epoch: Epoch) -> ActiveStage? {
+        if let successor, successor.assignment.epoch == epoch || stage == nil { return successor }
+        return stage
+    }
+
+    private func servePages(_ stream: any RPCStream) async throws {
+        var messages = stream.messages.makeAsyncIterator()
+        guard let bytes = try await messages.next() else {
+            throw RPCError(.invalidArgument, "\(stream.method) needs a request")
+        }
+        let request: PagesRequest
+        do {
+            request = try PagesRequest(wireBytes: bytes)
+        } catch {
+            throw RPCError(.invalidArgument, "\(error)")
+        }
+        guard let stage, stage.assignment.epoch == request.epoch, let host = stage.host else {
+            throw RPCError(.failedPrecondition, "\(configuration.node) has no stage of \(request.epoch)")
+        }
+        try await PageTransfer.serve(request, of: host, to: stream)
     }
 
     private func receiveActivations(_ stream: any RPCStream) async throws {
         for try await bytes in stream.messages {
-            guard let stage else {
+            let stages = [stage, successor].compactMap { $0 }
+            guard !stages.isEmpty else {
                 throw RPCError(.failedPrecondition, "\(configuration.node) has no layers yet")
             }
             let activation: Activation
             do {
-                activation = try Activation(wireBytes: bytes, hiddenSize: stage.hiddenSize)
+                // All stages are of one model.
+                let hiddenSize = stages.map(\.hiddenSize).max() ?? 0
+                activation = try Activation(wireBytes: bytes, hiddenSize: hiddenSize)
             } catch {
                 throw RPCError(.dataLoss, "\(error)")
             }
+            guard let stage = self.stage(of: activation.step.epoch) else { continue }
             if case .refused(let reason) = stage.offer(activation) {
                 throw RPCError(.failedPrecondition, reason)
             }

@@ -11,6 +11,9 @@ struct ToyMembership {
         /// The latest assignment, which may have fallen since.
         var assignment: StageAssignment?
         var isReady = false
+        /// One that is prepared beside.
+        var successor: StageAssignment?
+        var isPrepared = false
     }
 
     var membership: Membership
@@ -20,6 +23,13 @@ struct ToyMembership {
     /// Workers that were told to end, and that they are needed.
     var dismissed: [String] = []
     var needed: Set<String> = []
+    /// What is asked for and not done: pages to fetch, and replicas to pause.
+    var moves: [(node: NodeID, epoch: Epoch)] = []
+    var pauses: [Epoch] = []
+    /// How often a replica was suspended and resumed, and went on with its pages.
+    var suspendedCount = 0
+    var resumedCount = 0
+    var succeededCount = 0
     var problems: [String] = []
     var now = 0.0
     private var streamCount: UInt64 = 0
@@ -43,7 +53,8 @@ struct ToyMembership {
     mutating func join(_ name: String, memory: Int = 100_000, host: String? = nil, speed: Double = 1e6) {
         let node = NodeID(name)
         streamCount += 1
-        let seen = workers[node]?.assignment?.epoch ?? Epoch(term: 0, plan: 0)
+        let told = [workers[node]?.assignment, workers[node]?.successor].compactMap(\.?.epoch)
+        let seen = told.max() ?? Epoch(term: 0, plan: 0)
         let hello = WorkerHello(
             protocolVersion: ProtocolVersion.current, numericsVersion: 1, node: node, host: host ?? name, port: 7000,
             processID: 1, threadCount: 1, memoryByteCount: memory, bytesPerSecond: speed, highestEpoch: seen,
@@ -107,7 +118,32 @@ struct ToyMembership {
 
     /// Everybody reports what is asked of them, until nobody is asked for more.
     mutating func readyAll() {
-        while let name = workers.first(where: { $1.assignment != nil && !$1.isReady })?.key { ready(name.rawValue) }
+        while true {
+            if let name = workers.first(where: { $1.assignment != nil && !$1.isReady })?.key {
+                ready(name.rawValue)
+            } else if let (name, worker) = workers.first(where: { $1.successor != nil && !$1.isPrepared }) {
+                prepared(name, worker)
+            } else if !pauses.isEmpty {
+                handle(.quiet(pauses.removeFirst()))
+            } else if !moves.isEmpty {
+                let (node, epoch) = moves.removeFirst()
+                if let stream = workers[node]?.stream { handle(.message(stream, .moved(epoch: epoch))) }
+            } else {
+                return
+            }
+        }
+    }
+
+    private mutating func prepared(_ name: NodeID, _ worker: Worker) {
+        workers[name]?.isPrepared = true
+        guard let epoch = worker.successor?.epoch else { return }
+        handle(.message(worker.stream, .ready(epoch: epoch, memoryByteCount: 5)))
+    }
+
+    /// A worker cannot prepare its part in a plan to come.
+    mutating func failToPrepare(_ name: String) {
+        guard let worker = workers[NodeID(name)], let epoch = worker.successor?.epoch else { return }
+        handle(.message(worker.stream, .failed(epoch: epoch, message: "broken")))
     }
 
     mutating func handle(_ event: ClusterEvent) {
@@ -126,6 +162,15 @@ struct ToyMembership {
             if let old = workers[node]?.assignment, assignment.epoch <= old.epoch {
                 problems.append("\(node) is told \(assignment.epoch) after \(old.epoch)")
             }
+            if let predecessor = assignment.predecessor {
+                if !serving.values.contains(where: { $0.epoch == predecessor }) {
+                    problems.append("\(node) is to succeed \(predecessor), which does not serve")
+                }
+                workers[node]?.successor = assignment
+                workers[node]?.isPrepared = false
+                break
+            }
+            workers[node]?.successor = nil
             workers[node]?.assignment = assignment
             workers[node]?.isReady = false
         case .send(let stream, .shutdown):
@@ -134,12 +179,39 @@ struct ToyMembership {
             workers[node] = nil
         case .send(let stream, .needed):
             if let node = workers.first(where: { $1.stream == stream })?.key { needed.insert(node.rawValue) }
+        case .send(let stream, .takeOver(let epoch)):
+            if let node = workers.first(where: { $1.stream == stream })?.key { moves.append((node, epoch)) }
+        case .send(let stream, .retire(let epoch)):
+            if let node = workers.first(where: { $1.stream == stream })?.key { retire(epoch, at: node) }
+        case .pause(let id):
+            if let epoch = serving[id]?.epoch { pauses.append(epoch) } else { problems.append("\(id) cannot pause") }
+        case .resume(let id):
+            resumedCount += 1
+            if serving[id] == nil { problems.append("\(id) resumes but does not serve") }
+        case .succeed(let replica, let stage0):
+            succeededCount += 1
+            if serving.updateValue(replica, forKey: replica.id) == nil {
+                problems.append("\(replica.id) succeeds nothing")
+            }
+            if workers[replica.placement.stages[0].node]?.stream != stage0 { problems.append("a wrong stage 0") }
         case .suspend(let id, _):
+            suspendedCount += 1
             if serving.removeValue(forKey: id) == nil { problems.append("\(id) is suspended but does not serve") }
         case .serve(let replica, let stage0):
             if serving.updateValue(replica, forKey: replica.id) != nil { problems.append("\(replica.id) serves twice") }
             if workers[replica.placement.stages[0].node]?.stream != stage0 { problems.append("a wrong stage 0") }
         case .send, .close, .note: break
+        }
+    }
+
+    private mutating func retire(_ epoch: Epoch, at node: NodeID) {
+        guard let worker = workers[node] else { return }
+        if worker.successor?.epoch == epoch {
+            workers[node]?.successor = nil
+        } else if worker.assignment?.epoch == epoch || worker.successor?.predecessor == epoch {
+            workers[node]?.assignment = worker.successor
+            workers[node]?.isReady = worker.successor != nil
+            workers[node]?.successor = nil
         }
     }
 

@@ -13,6 +13,23 @@ extension GenerationRequest {
     }
 }
 
+extension [GenerationRequest] {
+    /// Rows that are computed for requests without a beginning in common when nothing is computed twice: all positions but
+    /// the last token's.
+    var leastRowCount: Int { reduce(0) { $0 + $1.prompt.count + ($1.maxTokens ?? 0) - 1 } }
+}
+
+extension GenerationRequest {
+    /// The same kinds without a beginning in common.
+    static func distinct(_ count: Int, maxTokens: Int) -> [GenerationRequest] {
+        mixed(count, maxTokens: maxTokens).enumerated().map { number, request in
+            GenerationRequest(
+                id: request.id, prompt: [Int32(3 + number)] + request.prompt, maxTokens: maxTokens,
+                sampling: request.sampling, seed: request.seed, ignoreEndOfSequence: true, logprobCount: 2)
+        }
+    }
+}
+
 extension Engine {
     /// Runs requests at the same time.
     func answers(_ requests: [GenerationRequest]) async throws -> [Answer] {

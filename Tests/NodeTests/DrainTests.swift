@@ -22,16 +22,22 @@ import Transport
         while await coordinator.router.generatedTokenCount < count { try await Task.sleep(for: .milliseconds(1)) }
     }
 
-    @Test func `a worker is drained while streams run, and they go on with the same tokens`() async throws {
-        let requests = GenerationRequest.mixed(6, maxTokens: 150)
-        let expected = try await alone(requests)
-        try await cluster(3).runElastic { running in
+    @Test(arguments: [KVType.f16, .q8x0])
+    func `a worker is drained while streams run, and nothing is computed again`(kvType: KVType) async throws {
+        let requests = GenerationRequest.distinct(6, maxTokens: 250)
+        var (one, three) = (cluster(1), cluster(3))
+        (one.kvType, three.kvType) = (kvType, kvType)
+        let expected = try await one.run { try await $0.answers(requests) }
+        try await three.runElastic { running in
             let coordinator = running.coordinator
+            let epoch = try await coordinator.status().epoch
             let answering = Task { try await coordinator.answers(requests) }
             try await waitForTokens(coordinator, 60)
             try await coordinator.drain(NodeID("worker-1"))
             try await running.waitForEnd(of: 1)
             #expect(try await answering.value == expected)
+            #expect(try await coordinator.status().epoch > epoch)
+            #expect(await coordinator.router.activity.rowCount == requests.leastRowCount)
             let workers = try await coordinator.status().workers
             #expect(Set(workers.map(\.id.rawValue)) == ["worker-0", "worker-2"])
         }
@@ -81,22 +87,40 @@ import Transport
         }
     }
 
-    @Test func `all workers are replaced one by one under load`() async throws {
-        let requests = GenerationRequest.mixed(6, maxTokens: 300)
+    @Test func `all workers are replaced one by one under load, and nothing is computed again`() async throws {
+        let requests = GenerationRequest.distinct(6, maxTokens: 300)
         let expected = try await alone(requests)
         try await cluster(2).runElastic { running in
             let coordinator = running.coordinator
             let answering = Task { try await coordinator.answers(requests) }
             for index in 0..<2 {
                 try await waitForTokens(coordinator, 100 * (index + 1))
+                running.start(index + 2)
+                while try await coordinator.status().workers.count < 3 { try await Task.sleep(for: .milliseconds(1)) }
                 await running.leave(index, within: .seconds(600))
                 try await running.waitForEnd(of: index)
-                running.start(index + 2)
-                while try await coordinator.status().workers.count < 2 { try await Task.sleep(for: .milliseconds(1)) }
             }
             #expect(try await answering.value == expected)
+            #expect(await coordinator.router.activity.rowCount == requests.leastRowCount)
             let workers = try await coordinator.status().workers
             #expect(Set(workers.map(\.id.rawValue)) == ["worker-2", "worker-3"])
+        }
+    }
+
+    @Test func `a worker that takes over and dies on the way changes no answer`() async throws {
+        let requests = GenerationRequest.distinct(4, maxTokens: 250)
+        let expected = try await alone(requests)
+        try await cluster(2).runElastic { running in
+            let coordinator = running.coordinator
+            running.start(2)
+            while try await coordinator.status().workers.count < 3 { try await Task.sleep(for: .milliseconds(1)) }
+            let answering = Task { try await coordinator.answers(requests) }
+            try await waitForTokens(coordinator, 40)
+            try await coordinator.drain(NodeID("worker-0"))
+            running.kill(2)
+            try await running.waitForEnd(of: 0)
+            #expect(try await answering.value == expected)
+            #expect(try await coordinator.status().workers.map(\.id.rawValue) == ["worker-1"])
         }
     }
 }

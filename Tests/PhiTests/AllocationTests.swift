@@ -26,8 +26,7 @@ struct AllocationTests {
         guard let layers = LayerRange(first: 0, end: 2) else { return (0, 0) }
         let stage = try model.stage(layers)
         let pool = try ComputePool(threadCount: threadCount)
-        let cache = try KVCache(
-            layout: AttentionPageLayout(format: .f16, layerCount: 2, headCount: 2, headSize: 32), pageCount: 16)
+        let cache = try KVCache(format: .f16, layers: layers, headCount: 2, headSize: 32, pageCount: 16)
         let forward = try ForwardPass(
             shape: stage.shape, rotary: stage.rotary, layers: stage.decoderLayers, cache: cache, maxRowCount: 8,
             pool: pool)

@@ -119,7 +119,7 @@ struct RandomMessages {
     }
 
     mutating func workerMessage() -> WorkerMessage {
-        switch Int.random(in: 0..<8, using: &random) {
+        switch Int.random(in: 0..<9, using: &random) {
         case 0:
             .hello(
                 WorkerHello(
@@ -139,6 +139,7 @@ struct RandomMessages {
                     recent: StageActivity(
                         windowMicroseconds: uint64(), busyMicroseconds: uint64(), bubbleMicroseconds: uint64())))
         case 6: .askToLeave
+        case 7: .moved(epoch: epoch())
         default: .goodbye(reason: text())
         }
     }
@@ -149,17 +150,23 @@ struct RandomMessages {
             doneByteCount: number(1 << 50), totalByteCount: number(1 << 50))
     }
 
+    mutating func address() -> NodeAddress {
+        NodeAddress(node: NodeID(text()), host: text(), port: 1 + number(65534))
+    }
+
     mutating func assignment() -> StageAssignment {
         let stageCount = 1 + number(20)
         let stage = Int.random(in: 0..<stageCount, using: &random)
-        let next = NodeAddress(node: NodeID(text()), host: text(), port: 1 + number(65534))
+        let next = address()
         return StageAssignment(
             epoch: epoch(), stage: stage, stageCount: stageCount, layers: layers(), modelPath: text(400),
             modelFingerprint: text(), kvType: KVType.allCases[number(KVType.allCases.count - 1)],
             pageCount: 1 + number(1 << 30),
             maxRowCount: 1 + number(10000), vocabularyLimit: 1 + number(1 << 30),
             next: stage == stageCount - 1 ? nil : next,
-            peers: (0..<number(4)).map { NodeAddress(node: NodeID(text()), host: text(), port: 1 + $0) })
+            peers: (0..<number(4)).map { NodeAddress(node: NodeID(text()), host: text(), port: 1 + $0) },
+            predecessor: optional { $0.epoch() },
+            sources: list(4) { PageSource(layers: $0.layers(), address: $0.address()) })
     }
 
     mutating func readRequest() -> ReadRequest {
@@ -171,12 +178,14 @@ struct RandomMessages {
     }
 
     mutating func coordinatorMessage() -> CoordinatorMessage {
-        switch Int.random(in: 0..<6, using: &random) {
+        switch Int.random(in: 0..<8, using: &random) {
         case 0: .welcome(epoch: epoch(), heartbeatMilliseconds: 1 + number(10000))
         case 1: .refused(message: text(300))
         case 2: .assign(assignment())
         case 3: .step(step())
         case 4: .needed(reason: text(300))
+        case 5: .takeOver(epoch: epoch())
+        case 6: .retire(epoch: epoch())
         default: .shutdown(reason: text(300))
         }
     }

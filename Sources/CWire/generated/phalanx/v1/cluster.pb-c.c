@@ -322,6 +322,51 @@ void   phalanx__v1__ask_to_leave__free_unpacked
   assert(message->base.descriptor == &phalanx__v1__ask_to_leave__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   phalanx__v1__moved__init
+                     (Phalanx__V1__Moved         *message)
+{
+  static const Phalanx__V1__Moved init_value = PHALANX__V1__MOVED__INIT;
+  *message = init_value;
+}
+size_t phalanx__v1__moved__get_packed_size
+                     (const Phalanx__V1__Moved *message)
+{
+  assert(message->base.descriptor == &phalanx__v1__moved__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t phalanx__v1__moved__pack
+                     (const Phalanx__V1__Moved *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &phalanx__v1__moved__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t phalanx__v1__moved__pack_to_buffer
+                     (const Phalanx__V1__Moved *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &phalanx__v1__moved__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Phalanx__V1__Moved *
+       phalanx__v1__moved__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Phalanx__V1__Moved *)
+     protobuf_c_message_unpack (&phalanx__v1__moved__descriptor,
+                                allocator, len, data);
+}
+void   phalanx__v1__moved__free_unpacked
+                     (Phalanx__V1__Moved *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &phalanx__v1__moved__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   phalanx__v1__worker_message__init
                      (Phalanx__V1__WorkerMessage         *message)
 {
@@ -547,6 +592,51 @@ void   phalanx__v1__stage_assignment__free_unpacked
   assert(message->base.descriptor == &phalanx__v1__stage_assignment__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   phalanx__v1__page_source__init
+                     (Phalanx__V1__PageSource         *message)
+{
+  static const Phalanx__V1__PageSource init_value = PHALANX__V1__PAGE_SOURCE__INIT;
+  *message = init_value;
+}
+size_t phalanx__v1__page_source__get_packed_size
+                     (const Phalanx__V1__PageSource *message)
+{
+  assert(message->base.descriptor == &phalanx__v1__page_source__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t phalanx__v1__page_source__pack
+                     (const Phalanx__V1__PageSource *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &phalanx__v1__page_source__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t phalanx__v1__page_source__pack_to_buffer
+                     (const Phalanx__V1__PageSource *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &phalanx__v1__page_source__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Phalanx__V1__PageSource *
+       phalanx__v1__page_source__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Phalanx__V1__PageSource *)
+     protobuf_c_message_unpack (&phalanx__v1__page_source__descriptor,
+                                allocator, len, data);
+}
+void   phalanx__v1__page_source__free_unpacked
+                     (Phalanx__V1__PageSource *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &phalanx__v1__page_source__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   phalanx__v1__shutdown__init
                      (Phalanx__V1__Shutdown         *message)
 {
@@ -680,6 +770,96 @@ void   phalanx__v1__coordinator_message__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &phalanx__v1__coordinator_message__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   phalanx__v1__take_over__init
+                     (Phalanx__V1__TakeOver         *message)
+{
+  static const Phalanx__V1__TakeOver init_value = PHALANX__V1__TAKE_OVER__INIT;
+  *message = init_value;
+}
+size_t phalanx__v1__take_over__get_packed_size
+                     (const Phalanx__V1__TakeOver *message)
+{
+  assert(message->base.descriptor == &phalanx__v1__take_over__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t phalanx__v1__take_over__pack
+                     (const Phalanx__V1__TakeOver *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &phalanx__v1__take_over__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t phalanx__v1__take_over__pack_to_buffer
+                     (const Phalanx__V1__TakeOver *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &phalanx__v1__take_over__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Phalanx__V1__TakeOver *
+       phalanx__v1__take_over__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Phalanx__V1__TakeOver *)
+     protobuf_c_message_unpack (&phalanx__v1__take_over__descriptor,
+                                allocator, len, data);
+}
+void   phalanx__v1__take_over__free_unpacked
+                     (Phalanx__V1__TakeOver *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &phalanx__v1__take_over__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   phalanx__v1__retire__init
+                     (Phalanx__V1__Retire         *message)
+{
+  static const Phalanx__V1__Retire init_value = PHALANX__V1__RETIRE__INIT;
+  *message = init_value;
+}
+size_t phalanx__v1__retire__get_packed_size
+                     (const Phalanx__V1__Retire *message)
+{
+  assert(message->base.descriptor == &phalanx__v1__retire__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t phalanx__v1__retire__pack
+                     (const Phalanx__V1__Retire *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &phalanx__v1__retire__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t phalanx__v1__retire__pack_to_buffer
+                     (const Phalanx__V1__Retire *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &phalanx__v1__retire__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Phalanx__V1__Retire *
+       phalanx__v1__retire__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Phalanx__V1__Retire *)
+     protobuf_c_message_unpack (&phalanx__v1__retire__descriptor,
+                                allocator, len, data);
+}
+void   phalanx__v1__retire__free_unpacked
+                     (Phalanx__V1__Retire *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &phalanx__v1__retire__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   phalanx__v1__drain_request__init
@@ -1291,7 +1471,45 @@ const ProtobufCMessageDescriptor phalanx__v1__ask_to_leave__descriptor =
   (ProtobufCMessageInit) phalanx__v1__ask_to_leave__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__worker_message__field_descriptors[8] =
+static const ProtobufCFieldDescriptor phalanx__v1__moved__field_descriptors[1] =
+{
+  {
+    "epoch",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__Moved, epoch),
+    &phalanx__v1__epoch__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned phalanx__v1__moved__field_indices_by_name[] = {
+  0,   /* field[0] = epoch */
+};
+static const ProtobufCIntRange phalanx__v1__moved__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor phalanx__v1__moved__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "phalanx.v1.Moved",
+  "Moved",
+  "Phalanx__V1__Moved",
+  "phalanx.v1",
+  sizeof(Phalanx__V1__Moved),
+  1,
+  phalanx__v1__moved__field_descriptors,
+  phalanx__v1__moved__field_indices_by_name,
+  1,  phalanx__v1__moved__number_ranges,
+  (ProtobufCMessageInit) phalanx__v1__moved__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor phalanx__v1__worker_message__field_descriptors[9] =
 {
   {
     "hello",
@@ -1389,6 +1607,18 @@ static const ProtobufCFieldDescriptor phalanx__v1__worker_message__field_descrip
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "moved",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Phalanx__V1__WorkerMessage, content_case),
+    offsetof(Phalanx__V1__WorkerMessage, moved),
+    &phalanx__v1__moved__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__worker_message__field_indices_by_name[] = {
   7,   /* field[7] = ask_to_leave */
@@ -1397,13 +1627,14 @@ static const unsigned phalanx__v1__worker_message__field_indices_by_name[] = {
   5,   /* field[5] = heartbeat */
   0,   /* field[0] = hello */
   1,   /* field[1] = load_progress */
+  8,   /* field[8] = moved */
   2,   /* field[2] = ready */
   4,   /* field[4] = result */
 };
 static const ProtobufCIntRange phalanx__v1__worker_message__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__worker_message__descriptor =
 {
@@ -1413,7 +1644,7 @@ const ProtobufCMessageDescriptor phalanx__v1__worker_message__descriptor =
   "Phalanx__V1__WorkerMessage",
   "phalanx.v1",
   sizeof(Phalanx__V1__WorkerMessage),
-  8,
+  9,
   phalanx__v1__worker_message__field_descriptors,
   phalanx__v1__worker_message__field_indices_by_name,
   1,  phalanx__v1__worker_message__number_ranges,
@@ -1573,7 +1804,7 @@ const ProtobufCMessageDescriptor phalanx__v1__node_address__descriptor =
   (ProtobufCMessageInit) phalanx__v1__node_address__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__stage_assignment__field_descriptors[12] =
+static const ProtobufCFieldDescriptor phalanx__v1__stage_assignment__field_descriptors[14] =
 {
   {
     "epoch",
@@ -1719,6 +1950,30 @@ static const ProtobufCFieldDescriptor phalanx__v1__stage_assignment__field_descr
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "predecessor",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__StageAssignment, predecessor),
+    &phalanx__v1__epoch__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sources",
+    14,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Phalanx__V1__StageAssignment, n_sources),
+    offsetof(Phalanx__V1__StageAssignment, sources),
+    &phalanx__v1__page_source__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__stage_assignment__field_indices_by_name[] = {
   0,   /* field[0] = epoch */
@@ -1730,6 +1985,8 @@ static const unsigned phalanx__v1__stage_assignment__field_indices_by_name[] = {
   10,   /* field[10] = next */
   7,   /* field[7] = page_count */
   11,   /* field[11] = peers */
+  12,   /* field[12] = predecessor */
+  13,   /* field[13] = sources */
   1,   /* field[1] = stage */
   2,   /* field[2] = stage_count */
   9,   /* field[9] = vocabulary_limit */
@@ -1737,7 +1994,7 @@ static const unsigned phalanx__v1__stage_assignment__field_indices_by_name[] = {
 static const ProtobufCIntRange phalanx__v1__stage_assignment__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__stage_assignment__descriptor =
 {
@@ -1747,11 +2004,62 @@ const ProtobufCMessageDescriptor phalanx__v1__stage_assignment__descriptor =
   "Phalanx__V1__StageAssignment",
   "phalanx.v1",
   sizeof(Phalanx__V1__StageAssignment),
-  12,
+  14,
   phalanx__v1__stage_assignment__field_descriptors,
   phalanx__v1__stage_assignment__field_indices_by_name,
   1,  phalanx__v1__stage_assignment__number_ranges,
   (ProtobufCMessageInit) phalanx__v1__stage_assignment__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor phalanx__v1__page_source__field_descriptors[2] =
+{
+  {
+    "layers",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__PageSource, layers),
+    &phalanx__v1__layer_range__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "address",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__PageSource, address),
+    &phalanx__v1__node_address__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned phalanx__v1__page_source__field_indices_by_name[] = {
+  1,   /* field[1] = address */
+  0,   /* field[0] = layers */
+};
+static const ProtobufCIntRange phalanx__v1__page_source__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor phalanx__v1__page_source__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "phalanx.v1.PageSource",
+  "PageSource",
+  "Phalanx__V1__PageSource",
+  "phalanx.v1",
+  sizeof(Phalanx__V1__PageSource),
+  2,
+  phalanx__v1__page_source__field_descriptors,
+  phalanx__v1__page_source__field_indices_by_name,
+  1,  phalanx__v1__page_source__number_ranges,
+  (ProtobufCMessageInit) phalanx__v1__page_source__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor phalanx__v1__shutdown__field_descriptors[1] =
@@ -1830,7 +2138,7 @@ const ProtobufCMessageDescriptor phalanx__v1__needed__descriptor =
   (ProtobufCMessageInit) phalanx__v1__needed__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__coordinator_message__field_descriptors[6] =
+static const ProtobufCFieldDescriptor phalanx__v1__coordinator_message__field_descriptors[8] =
 {
   {
     "welcome",
@@ -1904,19 +2212,45 @@ static const ProtobufCFieldDescriptor phalanx__v1__coordinator_message__field_de
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "take_over",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Phalanx__V1__CoordinatorMessage, content_case),
+    offsetof(Phalanx__V1__CoordinatorMessage, take_over),
+    &phalanx__v1__take_over__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "retire",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Phalanx__V1__CoordinatorMessage, content_case),
+    offsetof(Phalanx__V1__CoordinatorMessage, retire),
+    &phalanx__v1__retire__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__coordinator_message__field_indices_by_name[] = {
   2,   /* field[2] = assign */
   5,   /* field[5] = needed */
   1,   /* field[1] = refused */
+  7,   /* field[7] = retire */
   4,   /* field[4] = shutdown */
   3,   /* field[3] = step */
+  6,   /* field[6] = take_over */
   0,   /* field[0] = welcome */
 };
 static const ProtobufCIntRange phalanx__v1__coordinator_message__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__coordinator_message__descriptor =
 {
@@ -1926,11 +2260,87 @@ const ProtobufCMessageDescriptor phalanx__v1__coordinator_message__descriptor =
   "Phalanx__V1__CoordinatorMessage",
   "phalanx.v1",
   sizeof(Phalanx__V1__CoordinatorMessage),
-  6,
+  8,
   phalanx__v1__coordinator_message__field_descriptors,
   phalanx__v1__coordinator_message__field_indices_by_name,
   1,  phalanx__v1__coordinator_message__number_ranges,
   (ProtobufCMessageInit) phalanx__v1__coordinator_message__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor phalanx__v1__take_over__field_descriptors[1] =
+{
+  {
+    "epoch",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__TakeOver, epoch),
+    &phalanx__v1__epoch__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned phalanx__v1__take_over__field_indices_by_name[] = {
+  0,   /* field[0] = epoch */
+};
+static const ProtobufCIntRange phalanx__v1__take_over__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor phalanx__v1__take_over__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "phalanx.v1.TakeOver",
+  "TakeOver",
+  "Phalanx__V1__TakeOver",
+  "phalanx.v1",
+  sizeof(Phalanx__V1__TakeOver),
+  1,
+  phalanx__v1__take_over__field_descriptors,
+  phalanx__v1__take_over__field_indices_by_name,
+  1,  phalanx__v1__take_over__number_ranges,
+  (ProtobufCMessageInit) phalanx__v1__take_over__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor phalanx__v1__retire__field_descriptors[1] =
+{
+  {
+    "epoch",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__Retire, epoch),
+    &phalanx__v1__epoch__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned phalanx__v1__retire__field_indices_by_name[] = {
+  0,   /* field[0] = epoch */
+};
+static const ProtobufCIntRange phalanx__v1__retire__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor phalanx__v1__retire__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "phalanx.v1.Retire",
+  "Retire",
+  "Phalanx__V1__Retire",
+  "phalanx.v1",
+  sizeof(Phalanx__V1__Retire),
+  1,
+  phalanx__v1__retire__field_descriptors,
+  phalanx__v1__retire__field_indices_by_name,
+  1,  phalanx__v1__retire__number_ranges,
+  (ProtobufCMessageInit) phalanx__v1__retire__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor phalanx__v1__drain_request__field_descriptors[1] =

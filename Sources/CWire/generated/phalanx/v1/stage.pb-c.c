@@ -7,6 +7,96 @@
 #endif
 
 #include "phalanx/v1/stage.pb-c.h"
+void   phalanx__v1__pages_request__init
+                     (Phalanx__V1__PagesRequest         *message)
+{
+  static const Phalanx__V1__PagesRequest init_value = PHALANX__V1__PAGES_REQUEST__INIT;
+  *message = init_value;
+}
+size_t phalanx__v1__pages_request__get_packed_size
+                     (const Phalanx__V1__PagesRequest *message)
+{
+  assert(message->base.descriptor == &phalanx__v1__pages_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t phalanx__v1__pages_request__pack
+                     (const Phalanx__V1__PagesRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &phalanx__v1__pages_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t phalanx__v1__pages_request__pack_to_buffer
+                     (const Phalanx__V1__PagesRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &phalanx__v1__pages_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Phalanx__V1__PagesRequest *
+       phalanx__v1__pages_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Phalanx__V1__PagesRequest *)
+     protobuf_c_message_unpack (&phalanx__v1__pages_request__descriptor,
+                                allocator, len, data);
+}
+void   phalanx__v1__pages_request__free_unpacked
+                     (Phalanx__V1__PagesRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &phalanx__v1__pages_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   phalanx__v1__page_header__init
+                     (Phalanx__V1__PageHeader         *message)
+{
+  static const Phalanx__V1__PageHeader init_value = PHALANX__V1__PAGE_HEADER__INIT;
+  *message = init_value;
+}
+size_t phalanx__v1__page_header__get_packed_size
+                     (const Phalanx__V1__PageHeader *message)
+{
+  assert(message->base.descriptor == &phalanx__v1__page_header__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t phalanx__v1__page_header__pack
+                     (const Phalanx__V1__PageHeader *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &phalanx__v1__page_header__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t phalanx__v1__page_header__pack_to_buffer
+                     (const Phalanx__V1__PageHeader *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &phalanx__v1__page_header__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Phalanx__V1__PageHeader *
+       phalanx__v1__page_header__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Phalanx__V1__PageHeader *)
+     protobuf_c_message_unpack (&phalanx__v1__page_header__descriptor,
+                                allocator, len, data);
+}
+void   phalanx__v1__page_header__free_unpacked
+                     (Phalanx__V1__PageHeader *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &phalanx__v1__page_header__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   phalanx__v1__forward_end__init
                      (Phalanx__V1__ForwardEnd         *message)
 {
@@ -367,6 +457,161 @@ void   phalanx__v1__step_result__free_unpacked
   assert(message->base.descriptor == &phalanx__v1__step_result__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+static const ProtobufCFieldDescriptor phalanx__v1__pages_request__field_descriptors[3] =
+{
+  {
+    "epoch",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__PagesRequest, epoch),
+    &phalanx__v1__epoch__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "layers",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__PagesRequest, layers),
+    &phalanx__v1__layer_range__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "since",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__PagesRequest, since),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned phalanx__v1__pages_request__field_indices_by_name[] = {
+  0,   /* field[0] = epoch */
+  1,   /* field[1] = layers */
+  2,   /* field[2] = since */
+};
+static const ProtobufCIntRange phalanx__v1__pages_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor phalanx__v1__pages_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "phalanx.v1.PagesRequest",
+  "PagesRequest",
+  "Phalanx__V1__PagesRequest",
+  "phalanx.v1",
+  sizeof(Phalanx__V1__PagesRequest),
+  3,
+  phalanx__v1__pages_request__field_descriptors,
+  phalanx__v1__pages_request__field_indices_by_name,
+  1,  phalanx__v1__pages_request__number_ranges,
+  (ProtobufCMessageInit) phalanx__v1__pages_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor phalanx__v1__page_header__field_descriptors[5] =
+{
+  {
+    "clock",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__PageHeader, clock),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__PageHeader, page),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "layer",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__PageHeader, layer),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_last",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__PageHeader, is_last),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "crc32c",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FIXED32,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__PageHeader, crc32c),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned phalanx__v1__page_header__field_indices_by_name[] = {
+  0,   /* field[0] = clock */
+  4,   /* field[4] = crc32c */
+  3,   /* field[3] = is_last */
+  2,   /* field[2] = layer */
+  1,   /* field[1] = page */
+};
+static const ProtobufCIntRange phalanx__v1__page_header__number_ranges[2 + 1] =
+{
+  { 1, 0 },
+  { 15, 4 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor phalanx__v1__page_header__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "phalanx.v1.PageHeader",
+  "PageHeader",
+  "Phalanx__V1__PageHeader",
+  "phalanx.v1",
+  sizeof(Phalanx__V1__PageHeader),
+  5,
+  phalanx__v1__page_header__field_descriptors,
+  phalanx__v1__page_header__field_indices_by_name,
+  2,  phalanx__v1__page_header__number_ranges,
+  (ProtobufCMessageInit) phalanx__v1__page_header__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 #define phalanx__v1__forward_end__field_descriptors NULL
 #define phalanx__v1__forward_end__field_indices_by_name NULL
 #define phalanx__v1__forward_end__number_ranges NULL
@@ -1098,12 +1343,14 @@ const ProtobufCEnumDescriptor phalanx__v1__element_type__descriptor =
   phalanx__v1__element_type__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor phalanx__v1__stage__method_descriptors[1] =
+static const ProtobufCMethodDescriptor phalanx__v1__stage__method_descriptors[2] =
 {
   { "Forward", &phalanx__v1__activation_header__descriptor, &phalanx__v1__forward_end__descriptor },
+  { "Pages", &phalanx__v1__pages_request__descriptor, &phalanx__v1__page_header__descriptor },
 };
 const unsigned phalanx__v1__stage__method_indices_by_name[] = {
-  0         /* Forward */
+  0,        /* Forward */
+  1         /* Pages */
 };
 const ProtobufCServiceDescriptor phalanx__v1__stage__descriptor =
 {
@@ -1112,7 +1359,7 @@ const ProtobufCServiceDescriptor phalanx__v1__stage__descriptor =
   "Stage",
   "Phalanx__V1__Stage",
   "phalanx.v1",
-  1,
+  2,
   phalanx__v1__stage__method_descriptors,
   phalanx__v1__stage__method_indices_by_name
 };
@@ -1123,6 +1370,14 @@ void phalanx__v1__stage__forward(ProtobufCService *service,
 {
   assert(service->descriptor == &phalanx__v1__stage__descriptor);
   service->invoke(service, 0, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void phalanx__v1__stage__pages(ProtobufCService *service,
+                               const Phalanx__V1__PagesRequest *input,
+                               Phalanx__V1__PageHeader_Closure closure,
+                               void *closure_data)
+{
+  assert(service->descriptor == &phalanx__v1__stage__descriptor);
+  service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void phalanx__v1__stage__init (Phalanx__V1__Stage_Service *service,
                                Phalanx__V1__Stage_ServiceDestroy destroy)

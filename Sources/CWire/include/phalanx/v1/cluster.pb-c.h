@@ -24,14 +24,18 @@ typedef struct Phalanx__V1__Failed Phalanx__V1__Failed;
 typedef struct Phalanx__V1__Heartbeat Phalanx__V1__Heartbeat;
 typedef struct Phalanx__V1__Goodbye Phalanx__V1__Goodbye;
 typedef struct Phalanx__V1__AskToLeave Phalanx__V1__AskToLeave;
+typedef struct Phalanx__V1__Moved Phalanx__V1__Moved;
 typedef struct Phalanx__V1__WorkerMessage Phalanx__V1__WorkerMessage;
 typedef struct Phalanx__V1__Welcome Phalanx__V1__Welcome;
 typedef struct Phalanx__V1__Refused Phalanx__V1__Refused;
 typedef struct Phalanx__V1__NodeAddress Phalanx__V1__NodeAddress;
 typedef struct Phalanx__V1__StageAssignment Phalanx__V1__StageAssignment;
+typedef struct Phalanx__V1__PageSource Phalanx__V1__PageSource;
 typedef struct Phalanx__V1__Shutdown Phalanx__V1__Shutdown;
 typedef struct Phalanx__V1__Needed Phalanx__V1__Needed;
 typedef struct Phalanx__V1__CoordinatorMessage Phalanx__V1__CoordinatorMessage;
+typedef struct Phalanx__V1__TakeOver Phalanx__V1__TakeOver;
+typedef struct Phalanx__V1__Retire Phalanx__V1__Retire;
 typedef struct Phalanx__V1__DrainRequest Phalanx__V1__DrainRequest;
 typedef struct Phalanx__V1__DrainReply Phalanx__V1__DrainReply;
 
@@ -157,6 +161,19 @@ struct  Phalanx__V1__AskToLeave
      }
 
 
+/*
+ * All pages of the predecessor are at the worker.
+ */
+struct  Phalanx__V1__Moved
+{
+  ProtobufCMessage base;
+  Phalanx__V1__Epoch *epoch;
+};
+#define PHALANX__V1__MOVED__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__moved__descriptor) \
+    , NULL }
+
+
 typedef enum {
   PHALANX__V1__WORKER_MESSAGE__CONTENT__NOT_SET = 0,
   PHALANX__V1__WORKER_MESSAGE__CONTENT_HELLO = 1,
@@ -166,7 +183,8 @@ typedef enum {
   PHALANX__V1__WORKER_MESSAGE__CONTENT_RESULT = 5,
   PHALANX__V1__WORKER_MESSAGE__CONTENT_HEARTBEAT = 6,
   PHALANX__V1__WORKER_MESSAGE__CONTENT_GOODBYE = 7,
-  PHALANX__V1__WORKER_MESSAGE__CONTENT_ASK_TO_LEAVE = 8
+  PHALANX__V1__WORKER_MESSAGE__CONTENT_ASK_TO_LEAVE = 8,
+  PHALANX__V1__WORKER_MESSAGE__CONTENT_MOVED = 9
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PHALANX__V1__WORKER_MESSAGE__CONTENT__CASE)
 } Phalanx__V1__WorkerMessage__ContentCase;
 
@@ -183,6 +201,7 @@ struct  Phalanx__V1__WorkerMessage
     Phalanx__V1__Heartbeat *heartbeat;
     Phalanx__V1__Goodbye *goodbye;
     Phalanx__V1__AskToLeave *ask_to_leave;
+    Phalanx__V1__Moved *moved;
   };
 };
 #define PHALANX__V1__WORKER_MESSAGE__INIT \
@@ -245,10 +264,30 @@ struct  Phalanx__V1__StageAssignment
    */
   size_t n_peers;
   Phalanx__V1__NodeAddress **peers;
+  /*
+   * The epoch whose stages go on until this plan takes over with their pages; absent for a plan that begins with nothing.
+   */
+  Phalanx__V1__Epoch *predecessor;
+  /*
+   * Who holds the pages of layers that the worker lacks, in the predecessor's epoch.
+   */
+  size_t n_sources;
+  Phalanx__V1__PageSource **sources;
 };
 #define PHALANX__V1__STAGE_ASSIGNMENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__stage_assignment__descriptor) \
-    , NULL, 0, 0, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, PHALANX__V1__KVTYPE__KV_TYPE_UNSPECIFIED, 0, 0, 0, NULL, 0,NULL }
+    , NULL, 0, 0, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, PHALANX__V1__KVTYPE__KV_TYPE_UNSPECIFIED, 0, 0, 0, NULL, 0,NULL, NULL, 0,NULL }
+
+
+struct  Phalanx__V1__PageSource
+{
+  ProtobufCMessage base;
+  Phalanx__V1__LayerRange *layers;
+  Phalanx__V1__NodeAddress *address;
+};
+#define PHALANX__V1__PAGE_SOURCE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__page_source__descriptor) \
+    , NULL, NULL }
 
 
 struct  Phalanx__V1__Shutdown
@@ -281,7 +320,9 @@ typedef enum {
   PHALANX__V1__COORDINATOR_MESSAGE__CONTENT_ASSIGN = 3,
   PHALANX__V1__COORDINATOR_MESSAGE__CONTENT_STEP = 4,
   PHALANX__V1__COORDINATOR_MESSAGE__CONTENT_SHUTDOWN = 5,
-  PHALANX__V1__COORDINATOR_MESSAGE__CONTENT_NEEDED = 6
+  PHALANX__V1__COORDINATOR_MESSAGE__CONTENT_NEEDED = 6,
+  PHALANX__V1__COORDINATOR_MESSAGE__CONTENT_TAKE_OVER = 7,
+  PHALANX__V1__COORDINATOR_MESSAGE__CONTENT_RETIRE = 8
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(PHALANX__V1__COORDINATOR_MESSAGE__CONTENT__CASE)
 } Phalanx__V1__CoordinatorMessage__ContentCase;
 
@@ -296,11 +337,39 @@ struct  Phalanx__V1__CoordinatorMessage
     Phalanx__V1__Step *step;
     Phalanx__V1__Shutdown *shutdown;
     Phalanx__V1__Needed *needed;
+    Phalanx__V1__TakeOver *take_over;
+    Phalanx__V1__Retire *retire;
   };
 };
 #define PHALANX__V1__COORDINATOR_MESSAGE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__coordinator_message__descriptor) \
     , PHALANX__V1__COORDINATOR_MESSAGE__CONTENT__NOT_SET, {0} }
+
+
+/*
+ * The predecessor of this epoch computes no more.
+ */
+struct  Phalanx__V1__TakeOver
+{
+  ProtobufCMessage base;
+  Phalanx__V1__Epoch *epoch;
+};
+#define PHALANX__V1__TAKE_OVER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__take_over__descriptor) \
+    , NULL }
+
+
+/*
+ * The stage of this epoch is over; another one of the worker goes on.
+ */
+struct  Phalanx__V1__Retire
+{
+  ProtobufCMessage base;
+  Phalanx__V1__Epoch *epoch;
+};
+#define PHALANX__V1__RETIRE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__retire__descriptor) \
+    , NULL }
 
 
 struct  Phalanx__V1__DrainRequest
@@ -458,6 +527,25 @@ Phalanx__V1__AskToLeave *
 void   phalanx__v1__ask_to_leave__free_unpacked
                      (Phalanx__V1__AskToLeave *message,
                       ProtobufCAllocator *allocator);
+/* Phalanx__V1__Moved methods */
+void   phalanx__v1__moved__init
+                     (Phalanx__V1__Moved         *message);
+size_t phalanx__v1__moved__get_packed_size
+                     (const Phalanx__V1__Moved   *message);
+size_t phalanx__v1__moved__pack
+                     (const Phalanx__V1__Moved   *message,
+                      uint8_t             *out);
+size_t phalanx__v1__moved__pack_to_buffer
+                     (const Phalanx__V1__Moved   *message,
+                      ProtobufCBuffer     *buffer);
+Phalanx__V1__Moved *
+       phalanx__v1__moved__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   phalanx__v1__moved__free_unpacked
+                     (Phalanx__V1__Moved *message,
+                      ProtobufCAllocator *allocator);
 /* Phalanx__V1__WorkerMessage methods */
 void   phalanx__v1__worker_message__init
                      (Phalanx__V1__WorkerMessage         *message);
@@ -553,6 +641,25 @@ Phalanx__V1__StageAssignment *
 void   phalanx__v1__stage_assignment__free_unpacked
                      (Phalanx__V1__StageAssignment *message,
                       ProtobufCAllocator *allocator);
+/* Phalanx__V1__PageSource methods */
+void   phalanx__v1__page_source__init
+                     (Phalanx__V1__PageSource         *message);
+size_t phalanx__v1__page_source__get_packed_size
+                     (const Phalanx__V1__PageSource   *message);
+size_t phalanx__v1__page_source__pack
+                     (const Phalanx__V1__PageSource   *message,
+                      uint8_t             *out);
+size_t phalanx__v1__page_source__pack_to_buffer
+                     (const Phalanx__V1__PageSource   *message,
+                      ProtobufCBuffer     *buffer);
+Phalanx__V1__PageSource *
+       phalanx__v1__page_source__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   phalanx__v1__page_source__free_unpacked
+                     (Phalanx__V1__PageSource *message,
+                      ProtobufCAllocator *allocator);
 /* Phalanx__V1__Shutdown methods */
 void   phalanx__v1__shutdown__init
                      (Phalanx__V1__Shutdown         *message);
@@ -609,6 +716,44 @@ Phalanx__V1__CoordinatorMessage *
                       const uint8_t       *data);
 void   phalanx__v1__coordinator_message__free_unpacked
                      (Phalanx__V1__CoordinatorMessage *message,
+                      ProtobufCAllocator *allocator);
+/* Phalanx__V1__TakeOver methods */
+void   phalanx__v1__take_over__init
+                     (Phalanx__V1__TakeOver         *message);
+size_t phalanx__v1__take_over__get_packed_size
+                     (const Phalanx__V1__TakeOver   *message);
+size_t phalanx__v1__take_over__pack
+                     (const Phalanx__V1__TakeOver   *message,
+                      uint8_t             *out);
+size_t phalanx__v1__take_over__pack_to_buffer
+                     (const Phalanx__V1__TakeOver   *message,
+                      ProtobufCBuffer     *buffer);
+Phalanx__V1__TakeOver *
+       phalanx__v1__take_over__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   phalanx__v1__take_over__free_unpacked
+                     (Phalanx__V1__TakeOver *message,
+                      ProtobufCAllocator *allocator);
+/* Phalanx__V1__Retire methods */
+void   phalanx__v1__retire__init
+                     (Phalanx__V1__Retire         *message);
+size_t phalanx__v1__retire__get_packed_size
+                     (const Phalanx__V1__Retire   *message);
+size_t phalanx__v1__retire__pack
+                     (const Phalanx__V1__Retire   *message,
+                      uint8_t             *out);
+size_t phalanx__v1__retire__pack_to_buffer
+                     (const Phalanx__V1__Retire   *message,
+                      ProtobufCBuffer     *buffer);
+Phalanx__V1__Retire *
+       phalanx__v1__retire__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   phalanx__v1__retire__free_unpacked
+                     (Phalanx__V1__Retire *message,
                       ProtobufCAllocator *allocator);
 /* Phalanx__V1__DrainRequest methods */
 void   phalanx__v1__drain_request__init
@@ -671,6 +816,9 @@ typedef void (*Phalanx__V1__Goodbye_Closure)
 typedef void (*Phalanx__V1__AskToLeave_Closure)
                  (const Phalanx__V1__AskToLeave *message,
                   void *closure_data);
+typedef void (*Phalanx__V1__Moved_Closure)
+                 (const Phalanx__V1__Moved *message,
+                  void *closure_data);
 typedef void (*Phalanx__V1__WorkerMessage_Closure)
                  (const Phalanx__V1__WorkerMessage *message,
                   void *closure_data);
@@ -686,6 +834,9 @@ typedef void (*Phalanx__V1__NodeAddress_Closure)
 typedef void (*Phalanx__V1__StageAssignment_Closure)
                  (const Phalanx__V1__StageAssignment *message,
                   void *closure_data);
+typedef void (*Phalanx__V1__PageSource_Closure)
+                 (const Phalanx__V1__PageSource *message,
+                  void *closure_data);
 typedef void (*Phalanx__V1__Shutdown_Closure)
                  (const Phalanx__V1__Shutdown *message,
                   void *closure_data);
@@ -694,6 +845,12 @@ typedef void (*Phalanx__V1__Needed_Closure)
                   void *closure_data);
 typedef void (*Phalanx__V1__CoordinatorMessage_Closure)
                  (const Phalanx__V1__CoordinatorMessage *message,
+                  void *closure_data);
+typedef void (*Phalanx__V1__TakeOver_Closure)
+                 (const Phalanx__V1__TakeOver *message,
+                  void *closure_data);
+typedef void (*Phalanx__V1__Retire_Closure)
+                 (const Phalanx__V1__Retire *message,
                   void *closure_data);
 typedef void (*Phalanx__V1__DrainRequest_Closure)
                  (const Phalanx__V1__DrainRequest *message,
@@ -745,14 +902,18 @@ extern const ProtobufCMessageDescriptor phalanx__v1__failed__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__heartbeat__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__goodbye__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__ask_to_leave__descriptor;
+extern const ProtobufCMessageDescriptor phalanx__v1__moved__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__worker_message__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__welcome__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__refused__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__node_address__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__stage_assignment__descriptor;
+extern const ProtobufCMessageDescriptor phalanx__v1__page_source__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__shutdown__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__needed__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__coordinator_message__descriptor;
+extern const ProtobufCMessageDescriptor phalanx__v1__take_over__descriptor;
+extern const ProtobufCMessageDescriptor phalanx__v1__retire__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__drain_request__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__drain_reply__descriptor;
 extern const ProtobufCServiceDescriptor phalanx__v1__cluster__descriptor;

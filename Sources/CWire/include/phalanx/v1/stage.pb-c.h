@@ -16,6 +16,8 @@ PROTOBUF_C__BEGIN_DECLS
 
 #include "phalanx/v1/common.pb-c.h"
 
+typedef struct Phalanx__V1__PagesRequest Phalanx__V1__PagesRequest;
+typedef struct Phalanx__V1__PageHeader Phalanx__V1__PageHeader;
 typedef struct Phalanx__V1__ForwardEnd Phalanx__V1__ForwardEnd;
 typedef struct Phalanx__V1__SequenceAdmission Phalanx__V1__SequenceAdmission;
 typedef struct Phalanx__V1__PageAssignment Phalanx__V1__PageAssignment;
@@ -40,6 +42,47 @@ typedef enum _Phalanx__V1__ElementType {
 } Phalanx__V1__ElementType;
 
 /* --- messages --- */
+
+struct  Phalanx__V1__PagesRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Of the stage that has them.
+   */
+  Phalanx__V1__Epoch *epoch;
+  Phalanx__V1__LayerRange *layers;
+  /*
+   * The clock of an earlier answer; 0 for all pages that were ever written.
+   */
+  uint64_t since;
+};
+#define PHALANX__V1__PAGES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__pages_request__descriptor) \
+    , NULL, NULL, 0 }
+
+
+struct  Phalanx__V1__PageHeader
+{
+  ProtobufCMessage base;
+  /*
+   * Of the stage when it answered: pages that are written later have later ones.
+   */
+  uint64_t clock;
+  uint32_t page;
+  uint32_t layer;
+  /*
+   * Nothing follows.
+   */
+  protobuf_c_boolean is_last;
+  /*
+   * As in ActivationHeader.
+   */
+  uint32_t crc32c;
+};
+#define PHALANX__V1__PAGE_HEADER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__page_header__descriptor) \
+    , 0, 0, 0, 0, 0 }
+
 
 struct  Phalanx__V1__ForwardEnd
 {
@@ -204,6 +247,44 @@ struct  Phalanx__V1__StepResult
     , NULL, 0, 0,NULL }
 
 
+/* Phalanx__V1__PagesRequest methods */
+void   phalanx__v1__pages_request__init
+                     (Phalanx__V1__PagesRequest         *message);
+size_t phalanx__v1__pages_request__get_packed_size
+                     (const Phalanx__V1__PagesRequest   *message);
+size_t phalanx__v1__pages_request__pack
+                     (const Phalanx__V1__PagesRequest   *message,
+                      uint8_t             *out);
+size_t phalanx__v1__pages_request__pack_to_buffer
+                     (const Phalanx__V1__PagesRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Phalanx__V1__PagesRequest *
+       phalanx__v1__pages_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   phalanx__v1__pages_request__free_unpacked
+                     (Phalanx__V1__PagesRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Phalanx__V1__PageHeader methods */
+void   phalanx__v1__page_header__init
+                     (Phalanx__V1__PageHeader         *message);
+size_t phalanx__v1__page_header__get_packed_size
+                     (const Phalanx__V1__PageHeader   *message);
+size_t phalanx__v1__page_header__pack
+                     (const Phalanx__V1__PageHeader   *message,
+                      uint8_t             *out);
+size_t phalanx__v1__page_header__pack_to_buffer
+                     (const Phalanx__V1__PageHeader   *message,
+                      ProtobufCBuffer     *buffer);
+Phalanx__V1__PageHeader *
+       phalanx__v1__page_header__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   phalanx__v1__page_header__free_unpacked
+                     (Phalanx__V1__PageHeader *message,
+                      ProtobufCAllocator *allocator);
 /* Phalanx__V1__ForwardEnd methods */
 void   phalanx__v1__forward_end__init
                      (Phalanx__V1__ForwardEnd         *message);
@@ -358,6 +439,12 @@ void   phalanx__v1__step_result__free_unpacked
                       ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
+typedef void (*Phalanx__V1__PagesRequest_Closure)
+                 (const Phalanx__V1__PagesRequest *message,
+                  void *closure_data);
+typedef void (*Phalanx__V1__PageHeader_Closure)
+                 (const Phalanx__V1__PageHeader *message,
+                  void *closure_data);
 typedef void (*Phalanx__V1__ForwardEnd_Closure)
                  (const Phalanx__V1__ForwardEnd *message,
                   void *closure_data);
@@ -393,6 +480,10 @@ struct Phalanx__V1__Stage_Service
                   const Phalanx__V1__ActivationHeader *input,
                   Phalanx__V1__ForwardEnd_Closure closure,
                   void *closure_data);
+  void (*pages)(Phalanx__V1__Stage_Service *service,
+                const Phalanx__V1__PagesRequest *input,
+                Phalanx__V1__PageHeader_Closure closure,
+                void *closure_data);
 };
 typedef void (*Phalanx__V1__Stage_ServiceDestroy)(Phalanx__V1__Stage_Service *);
 void phalanx__v1__stage__init (Phalanx__V1__Stage_Service *service,
@@ -401,16 +492,23 @@ void phalanx__v1__stage__init (Phalanx__V1__Stage_Service *service,
     { &phalanx__v1__stage__descriptor, protobuf_c_service_invoke_internal, NULL }
 #define PHALANX__V1__STAGE__INIT(function_prefix__) \
     { PHALANX__V1__STAGE__BASE_INIT,\
-      function_prefix__ ## forward  }
+      function_prefix__ ## forward,\
+      function_prefix__ ## pages  }
 void phalanx__v1__stage__forward(ProtobufCService *service,
                                  const Phalanx__V1__ActivationHeader *input,
                                  Phalanx__V1__ForwardEnd_Closure closure,
                                  void *closure_data);
+void phalanx__v1__stage__pages(ProtobufCService *service,
+                               const Phalanx__V1__PagesRequest *input,
+                               Phalanx__V1__PageHeader_Closure closure,
+                               void *closure_data);
 
 /* --- descriptors --- */
 
 extern const ProtobufCEnumDescriptor    phalanx__v1__rope_regime__descriptor;
 extern const ProtobufCEnumDescriptor    phalanx__v1__element_type__descriptor;
+extern const ProtobufCMessageDescriptor phalanx__v1__pages_request__descriptor;
+extern const ProtobufCMessageDescriptor phalanx__v1__page_header__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__forward_end__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__sequence_admission__descriptor;
 extern const ProtobufCMessageDescriptor phalanx__v1__page_assignment__descriptor;
