@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -31,14 +32,16 @@ class Node:
         # Whether it should be running now, and how it ended when nobody had asked for that.
         self.is_wanted = False
         self.unexpected_ends = []
+        # Held while it is started, so that nobody takes a process that is about to be for one that ended.
+        self._lock = threading.RLock()
 
     @property
     def is_running(self):
         return self.process is not None and self.process.poll() is None
 
     def start(self):
-        self.is_wanted = True
-        with open(self.log_path, "ab") as log:
+        with self._lock, open(self.log_path, "ab") as log:
+            self.is_wanted = True
             self.process = subprocess.Popen(
                 self.host.command(*self.arguments), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=self.environment)
@@ -58,9 +61,10 @@ class Node:
 
     def note_end(self):
         """Remembers an end that nobody caused, and starts the process again."""
-        if self.is_wanted and not self.is_running:
-            self.unexpected_ends.append(self.process.returncode)
-            self.start()
+        with self._lock:
+            if self.is_wanted and not self.is_running:
+                self.unexpected_ends.append(self.process.returncode)
+                self.start()
 
     def resources(self):
         """(resident bytes, open descriptors); None when it does not run."""
