@@ -32,6 +32,7 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -99,7 +100,7 @@ let package = Package(
         module(
             "Gateway",
             [
-                "Inference", "Tokenization", "Grammar", hummingbird, hummingbirdTLS, nioCore, nioHTTP1, nioSSL,
+                "Inference", "Tokenization", "Grammar", hummingbird, hummingbirdCore, hummingbirdTLS, nioCore, nioHTTP1, nioSSL,
                 httpTypes, httpClient, crypto, logging, lifecycle,
             ],
             // The web page and the description of the API are part of the program: no files beside it to get lost.

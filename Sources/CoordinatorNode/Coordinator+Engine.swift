@@ -1,6 +1,7 @@
 import Cluster
 public import Inference
 import Scheduling
+import Trust
 
 extension Coordinator: Engine {
     public func describe() async throws -> ModelDescription { model.description }

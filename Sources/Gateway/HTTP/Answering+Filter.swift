@@ -1,3 +1,5 @@
+import Logging
+
 /// What a filter does before the engine is asked.
 extension Answering {
     /// The conversation with the operator's guard before it.

@@ -54,7 +54,7 @@ extension HTTPFields {
 
     /// "1m30s", "2s" or "120ms".
     private static func duration(milliseconds: Double) -> String {
-        let whole = Int(min(max(milliseconds, 0), 1e12).rounded(.up))
+        let whole = Int(Swift.min(Swift.max(milliseconds, 0), 1e12).rounded(.up))
         if whole < 1000 { return "\(whole)ms" }
         let seconds = (whole + 999) / 1000
         return seconds < 60 ? "\(seconds)s" : "\(seconds / 60)m\(seconds % 60)s"
