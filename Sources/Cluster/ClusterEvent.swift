@@ -30,6 +30,8 @@ public enum ClusterDirective: Hashable, Sendable {
     case send(ControlStreamID, CoordinatorMessage)
     /// Send what was directed so far, then end the stream.
     case close(ControlStreamID, reason: String)
+    /// Before a `.suspend`: a stage of the replica died or failed while it computed, so what is in flight may be why.
+    case suspect(ReplicaID, reason: String)
     /// The replica fell: no steps go to it. A `.serve` with its number may follow later, of another epoch.
     case suspend(ReplicaID, reason: String)
     /// All stages are ready: steps of the replica's epoch go to `stage0`.

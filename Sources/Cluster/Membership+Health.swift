@@ -22,7 +22,9 @@ extension Membership {
             guard stands, let step else { continue }
             let (index, reason) = ProgressWatch.culprit(step: step, nodes: nodes, heartbeats: heartbeats)
             let milliseconds = configuration.progressMilliseconds
-            blame(nodes[index], "no stage went forward for \(milliseconds) ms: \(reason)", replica, now: now)
+            blame(
+                nodes[index], "no stage went forward for \(milliseconds) ms: \(reason)", replica,
+                isCrash: heartbeats[index]?.layer != nil, now: now)
         }
     }
 
@@ -46,9 +48,11 @@ extension Membership {
     }
 
     /// Takes the worker for failed: it will not answer by itself, so others come first.
-    private mutating func blame(_ node: NodeID, _ text: String, _ replica: Replica, now: Double) {
+    private mutating func blame(
+        _ node: NodeID, _ text: String, _ replica: Replica, isCrash: Bool = false, now: Double
+    ) {
         workers[node]?.fail(text, isOutAtOnce: true, now: now)
         directives.append(.note("worker \(node) failed: \(text)"))
-        fall(replica, "worker \(node) failed: \(text)", now: now)
+        fall(replica, "worker \(node) failed: \(text)", isCrash: isCrash, now: now)
     }
 }

@@ -3,11 +3,14 @@ import Inference
 /// Which workers form which replicas.
 extension Membership {
     /// A replica has lost a stage or broke its contract: what is left of it is free for other plans.
-    mutating func fall(_ replica: Replica, _ reason: String, now: Double) {
+    ///
+    /// - Parameter isCrash: whether it may be due to what it computes.
+    mutating func fall(_ replica: Replica, _ reason: String, isCrash: Bool = false, now: Double) {
         standing[replica.id] = nil
         abandon(replica.id)
         watches[replica.id] = nil
         for stage in replica.placement.stages { workers[stage.node]?.leaveStage(now: now) }
+        if replica.isServing && isCrash { directives.append(.suspect(replica.id, reason: reason)) }
         if replica.isServing { directives.append(.suspend(replica.id, reason: reason)) }
         waitingReason = reason
         plan(now: now)

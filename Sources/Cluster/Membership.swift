@@ -60,9 +60,11 @@ public struct Membership: Sendable {
         switch event {
         case .message(let stream, .hello(let hello)): join(hello, stream, now: now)
         case .message(let stream, let message): hear(message, stream, now: now)
-        case .disconnected(let stream, let reason): lose(stream, reason, now: now)
+        case .disconnected(let stream, let reason): lose(stream, reason, isCrash: true, now: now)
         case .pipelineFailed(let failed, let reason):
-            if let replica = replica(of: failed) { fall(replica, "the pipeline failed: \(reason)", now: now) }
+            if let replica = replica(of: failed) {
+                fall(replica, "the pipeline failed: \(reason)", isCrash: true, now: now)
+            }
         case .inFlight(let oldestSteps): checkProgress(oldestSteps, now: now)
         case .quiet(let epoch): takeOver(from: epoch, now: now)
         case .tick:
@@ -156,14 +158,15 @@ public struct Membership: Sendable {
         return nil
     }
 
-    mutating func lose(_ stream: ControlStreamID, _ reason: String, now: Double) {
+    mutating func lose(_ stream: ControlStreamID, _ reason: String, isCrash: Bool = false, now: Double) {
         guard let node = nodes.removeValue(forKey: stream) else { return }
         let replica = workers.removeValue(forKey: node)?.replica.flatMap { standing[$0] }
         directives.append(.note("worker \(node) is lost: \(reason)"))
         if let succession = succession(of: node), succession.replica.id != replica?.id {
             giveUp(succession.replica.id, "worker \(node) is lost", now: now)
         }
-        if let replica { fall(replica, "worker \(node) is lost: \(reason)", now: now) } else { plan(now: now) }
+        guard let replica else { return plan(now: now) }
+        fall(replica, "worker \(node) is lost: \(reason)", isCrash: isCrash, now: now)
     }
 
     /// The replica, standing or to come, that a worker loads in an epoch.
@@ -202,15 +205,15 @@ public struct Membership: Sendable {
         case .ready(let of, let memoryByteCount):
             if let replica, of == replica.epoch { becomeReady(node, replica, memoryByteCount, now: now) }
             becomePrepared(node, of, now: now)
-        case .failed(let of, let text):
+        case .failed(let of, let text, let isLink):
             if let succession = succession(of: node), succession.replica.epoch == of {
-                if replica == nil { workers[node]?.fail(text, now: now) }
+                if replica == nil { workers[node]?.fail(text, isOutAtOnce: isLink, now: now) }
                 giveUp(succession.replica.id, "worker \(node) failed: \(text)", now: now)
             }
             guard let replica, of == replica.epoch else { break }
-            workers[node]?.fail(text, now: now)
+            workers[node]?.fail(text, isOutAtOnce: isLink, now: now)
             directives.append(.note("worker \(node) failed: \(text)"))
-            fall(replica, "worker \(node) failed: \(text)", now: now)
+            fall(replica, "worker \(node) failed: \(text)", isCrash: !isLink, now: now)
         case .goodbye(let reason):
             directives.append(.close(stream, reason: "goodbye"))
             lose(stream, "it leaves: \(reason)", now: now)

@@ -15,6 +15,7 @@ extension RPCError {
             case .cancelled: .cancelled
             case .unauthenticated: .unauthenticated
             case .internal: .internalError
+            case .requestFailed: .aborted
             }
         self.init(code, error.message)
     }
@@ -31,6 +32,7 @@ extension EngineError {
             case .unavailable, .unauthenticated, .permissionDenied, .unimplemented: .unavailable
             case .deadlineExceeded: .deadlineExceeded
             case .cancelled: .cancelled
+            case .aborted: .requestFailed
             default: .internal
             }
         self.init(code: code, message: "coordinator \(coordinator): \(error.message)")

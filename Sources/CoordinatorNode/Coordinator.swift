@@ -237,6 +237,7 @@ public actor Coordinator {
                     await link.close()
                     link.drop(reason)
                 }
+            case .suspect(let replica, let reason): router.suspectRequestsInFlight(replica, reason: reason)
             case .suspend(let replica, let reason):
                 logger.warning(
                     "Serving is interrupted", metadata: ["replica": "\(replica.rawValue)", "reason": "\(reason)"])
@@ -310,6 +311,9 @@ public actor Coordinator {
         for event in router.takeEvents() {
             if event.isLast { grammars.close(event.ticket) }
             clients.note(event, now: now)
+            if case .failed(let ticket, let error) = event, error.code == .requestFailed {
+                logger.error("A request makes workers fail", metadata: ["request": "\(ticket)", "error": "\(error)"])
+            }
             streams.deliver(event)
         }
     }

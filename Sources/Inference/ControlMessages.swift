@@ -181,8 +181,9 @@ public enum WorkerMessage: Hashable, Sendable {
     case loadProgress(epoch: Epoch, LoadProgress)
     /// The layers are loaded and the next stage answers; of an assignment with a predecessor, also most pages are here.
     case ready(epoch: Epoch, memoryByteCount: Int)
-    /// The assignment cannot be carried out, or a step went wrong: `message` says what and what to do.
-    case failed(epoch: Epoch, message: String)
+    /// The assignment cannot be carried out, or a step went wrong: `message` says what and what to do. `isLink` when the
+    /// way to the next stage is at fault, not what was computed.
+    case failed(epoch: Epoch, message: String, isLink: Bool = false)
     case result(StepResult)
     case heartbeat(Heartbeat)
     case goodbye(reason: String)

@@ -15,6 +15,8 @@ public struct EngineError: Error, Hashable, Sendable, CustomStringConvertible {
         case cancelled
         /// No API key came along, or one that is not good.
         case unauthenticated
+        /// Workers fail whenever they compute it; trying again would only make more of them fail.
+        case requestFailed
         /// Our own fault.
         case `internal`
     }

@@ -115,6 +115,15 @@ public struct Router: Sendable {
 
     private static let leastSpeed = 1e-3
 
+    /// Stages of a replica failed while they computed; told before `suspend`. What was in flight there is suspect: it is
+    /// replayed alone after the second time and ended with `EngineError.Code.requestFailed` if stages fail even then.
+    ///
+    /// - Parameter reason: what happened, for people.
+    public mutating func suspectRequestsInFlight(_ replica: ReplicaID, reason: String) {
+        guard schedulers.indices.contains(replica.rawValue) else { return }
+        schedulers[replica.rawValue].suspectRequestsInFlight(reason: reason)
+    }
+
     /// A replica fell: nothing is sent to it and its results are ignored. Its requests go on in the others.
     public mutating func suspend(_ replica: ReplicaID) {
         guard schedulers.indices.contains(replica.rawValue) else { return }

@@ -8,6 +8,7 @@ extension Scheduler {
             events.append(.event(new.ticket, .queued(ahead: requests.count)))
         }
         requests[new.ticket] = new.request
+        if new.request.suspicion != nil { mayHaveSuspects = true }
         shares.join(new.request.request.client)
         for sequence in new.sequences {
             sequences[sequence.id] = sequence
@@ -52,7 +53,9 @@ extension Scheduler {
         return nil
     }
 
-    var hasRoomForSequences: Bool { waiting.isEmpty && running.count < configuration.runningSequenceLimit }
+    var hasRoomForSequences: Bool {
+        waiting.isEmpty && running.count < configuration.runningSequenceLimit && firstIsolated == nil
+    }
 
     /// Tokens of a request that would be found in the prefix cache here.
     func cachedTokenCount(of new: RequestInTransit) -> Int {

@@ -28,6 +28,7 @@ extension Scheduler {
             let answer = slice.outputs.isEmpty ? nil : answers.next()
             // Cancelled meanwhile: nobody waits for it.
             guard let sequence = sequences[slice.sequence] else { continue }
+            clear(sequence.ticket, sequence.id, upTo: slice.firstPosition + slice.rowCount)
             if sequence.phase == .running && sequence.incarnation == slice.incarnation {
                 commit(answer, slice, sequence, now: now)
             } else if let sampled = answer?.sampled, isStillNext(slice, sequence) {

@@ -50,7 +50,11 @@ extension Scheduler {
     }
 
     private mutating func compose(now: Double) -> [StepComposition.Grant] {
-        startSequences(now: now)
+        if let alone = isolatedRequest() {
+            guard startAlone(alone, now: now) else { return [] }
+        } else {
+            startSequences(now: now)
+        }
         let demands = demands()
         let awaitingCount = running.reduce(0) { $0 + (sequences[$1]?.awaitsSample == true ? 1 : 0) }
         decodingCount = demands.reduce(awaitingCount) { $0 + ($1.isDecode ? 1 : 0) }

@@ -39,6 +39,8 @@ public struct Scheduler: Sendable {
     var shares = ClientShares()
     /// The version of the pages with which nobody who waits could begin; nil once anything else changed that matters.
     var blockedPageVersion: UInt64?
+    /// False as long as no request has a `Suspicion`.
+    var mayHaveSuspects = false
     /// In the order in which they began.
     var running: [SequenceID] = []
     /// Ended or put back, and still known to the stages.
@@ -208,6 +210,7 @@ public struct Scheduler: Sendable {
         request.unfinishedChoiceCount -= 1
         // Another choice scores the prompt when the one that did so ends early.
         if !request.scoresAreComplete && sequence.phase == .running { request.promptScores = [] }
+        if request.suspicion?.clear(id, upTo: .max) == true { request.suspicion = nil }
         requests[sequence.ticket] = request
         dismiss(id)
         guard request.unfinishedChoiceCount == 0 else { return }

@@ -96,6 +96,8 @@ struct RequestState: Sendable {
     var promptScores: [ScoredToken] = []
     /// Nothing is wanted of the prompt any more, neither scores nor its embedding.
     var scoresAreComplete: Bool
+    /// Nil for requests that no failure is laid to.
+    var suspicion: Suspicion?
 
     /// The most tokens of an answer.
     func answerLimit(contextLength: Int) -> Int {

@@ -81,7 +81,8 @@ extension Simulation {
         case .success(let ticket):
             busy.requestCameAlive(ledger.liveCount, now: now)
             ledger.add(
-                request, ticket, number: number, askedMilliseconds: clients.askedMilliseconds[number] ?? now)
+                request, ticket, number: number, askedMilliseconds: clients.askedMilliseconds[number] ?? now,
+                suspicionCount: coordinator.suspicionCount)
             if let tokenCount = scenario.traffic.patience(number, seed: scenario.seed) {
                 clients.patience[ticket] = tokenCount
                 if tokenCount == 0 { try coordinator.cancel(ticket, now: now) }
@@ -102,7 +103,10 @@ extension Simulation {
         while case let events = coordinator.takeEvents(), !events.isEmpty {
             for event in events {
                 lastProgress = max(lastProgress, now)
-                if let number = try ledger.record(event, isOutage: coordinator.isOutage(now: now), now: now) {
+                let number = try ledger.record(
+                    event, isOutage: coordinator.isOutage(now: now), suspicionCount: coordinator.suspicionCount,
+                    now: now)
+                if let number {
                     clients.served(number)
                     clients.patience[event.ticket] = nil
                     busy.requestEnded(ledger.liveCount, now: now)

@@ -9,17 +9,27 @@ struct ExpectedAnswer {
     private var tokens: [Int32]
     private var chain: UInt64
     private var regime: RopeRegime
+    private let poison: Poison?
+    private let layerCount: Int
+    /// Whether a position of what is known so far kills workers.
+    private(set) var isPoisoned = false
     /// Why the answer is complete; nil while tokens are to come.
     private(set) var reason: FinishReason?
 
     /// The request brings its seed.
-    init(_ request: GenerationRequest, choice: Int, configuration: SchedulerConfiguration) {
+    init(
+        _ request: GenerationRequest, choice: Int, configuration: SchedulerConfiguration, poison: Poison? = nil,
+        layerCount: Int = 1
+    ) {
+        self.poison = poison
+        self.layerCount = layerCount
         self.configuration = configuration
         self.request = request
         self.choice = choice
         tokens = request.prompt + request.generated
         regime = configuration.regime(length: tokens.count)
-        chain = Self.chain(tokens, regime)
+        chain = HashModel.beginning
+        computeAll()
         reason = endReason()
     }
 
@@ -31,18 +41,24 @@ struct ExpectedAnswer {
         tokens.append(token)
         let regime = configuration.regime(length: tokens.count)
         if regime == self.regime {
-            chain = HashModel.extend(chain, token: token, regime: regime)
+            compute(token)
         } else {
             // LongRoPE's crossing: everything is computed again with the other factors.
             self.regime = regime
-            chain = Self.chain(tokens, regime)
+            computeAll()
         }
         reason = endReason()
         return token
     }
 
-    private static func chain(_ tokens: [Int32], _ regime: RopeRegime) -> UInt64 {
-        tokens.reduce(HashModel.beginning) { HashModel.extend($0, token: $1, regime: regime) }
+    private mutating func computeAll() {
+        chain = HashModel.beginning
+        for token in tokens { compute(token) }
+    }
+
+    private mutating func compute(_ token: Int32) {
+        chain = HashModel.extend(chain, token: token, regime: regime)
+        if poison?.layer(chain, layerCount: layerCount) != nil { isPoisoned = true }
     }
 
     private func endReason() -> FinishReason? {

@@ -14,6 +14,8 @@ struct RequestLedger {
         let number: Int
         let promptTokenCount: Int
         let askedMilliseconds: Double
+        /// Before it came.
+        let suspicionCount: Int
         var choices: [Choice]
         var hasBegun = false
         /// Tokens that are still to be served, prompt included, at most.
@@ -25,6 +27,8 @@ struct RequestLedger {
     }
 
     let configuration: SchedulerConfiguration
+    private let poison: Poison?
+    private let layerCount: Int
     /// With one pipeline, what is served to others tells how long a request may wait. Of several one may hang, unnoticed
     /// for a while, as others serve.
     private let hasOnePipeline: Bool
@@ -36,8 +40,14 @@ struct RequestLedger {
     private var lastCheckCount = 0
 
     private static let checkDistance = 512
+    /// A request that ends since workers fail on it was in flight in so many failures, at least.
+    private static let isolatedFailureCount = 3
 
-    init(configuration: SchedulerConfiguration, hasOnePipeline: Bool = true) {
+    init(
+        configuration: SchedulerConfiguration, hasOnePipeline: Bool = true, poison: Poison? = nil, layerCount: Int = 1
+    ) {
+        self.poison = poison
+        self.layerCount = layerCount
         self.configuration = configuration
         self.hasOnePipeline = hasOnePipeline
     }
@@ -46,17 +56,24 @@ struct RequestLedger {
 
     /// A request was taken.
     ///
-    /// - Parameter askedMilliseconds: when the client asked for the first time.
-    mutating func add(_ request: GenerationRequest, _ ticket: RequestTicket, number: Int, askedMilliseconds: Double) {
+    /// - Parameters:
+    ///   - askedMilliseconds: when the client asked for the first time.
+    ///   - suspicionCount: failures that were laid to requests before.
+    mutating func add(
+        _ request: GenerationRequest, _ ticket: RequestTicket, number: Int, askedMilliseconds: Double,
+        suspicionCount: Int = 0
+    ) {
         let choices = (0..<request.choiceCount).map { choice in
-            Choice(expected: ExpectedAnswer(request, choice: choice, configuration: configuration))
+            Choice(
+                expected: ExpectedAnswer(
+                    request, choice: choice, configuration: configuration, poison: poison, layerCount: layerCount))
         }
         let answerCount = (request.maxTokens ?? configuration.contextLength) * request.choiceCount
         let outstanding = request.prompt.count + answerCount
         outstandingCount += outstanding
         live[ticket] = Live(
             number: number, promptTokenCount: request.prompt.count, askedMilliseconds: askedMilliseconds,
-            choices: choices, outstandingCount: outstanding, servedLimit: servedLimit,
+            suspicionCount: suspicionCount, choices: choices, outstandingCount: outstanding, servedLimit: servedLimit,
             heardMilliseconds: askedMilliseconds)
     }
 
@@ -70,15 +87,26 @@ struct RequestLedger {
 
     /// Takes an event of the scheduler; returns the request's number when it was its last one.
     ///
-    /// - Parameter isOutage: whether requests may end since nothing could be served for long.
-    mutating func record(_ event: SchedulerEvent, isOutage: Bool = false, now: Double) throws(Breach) -> Int? {
+    /// - Parameters:
+    ///   - isOutage: whether requests may end since nothing could be served for long.
+    ///   - suspicionCount: failures that were laid to requests so far.
+    mutating func record(
+        _ event: SchedulerEvent, isOutage: Bool = false, suspicionCount: Int = 0, now: Double
+    ) throws(Breach) -> Int? {
         // Taken out while in use: its tokens are changed in place and never copied.
         guard var request = live.removeValue(forKey: event.ticket) else {
             throw Breach("\(event) comes after the request's end")
         }
         switch event {
         case .failed(_, let error):
-            guard isOutage, error.code == .unavailable else {
+            if error.code == .requestFailed {
+                // Chance can do it, too: workers that die again and again before it has passed the place.
+                let failureCount = suspicionCount - request.suspicionCount
+                guard failureCount >= Self.isolatedFailureCount else {
+                    throw Breach("request \(request.number) failed after \(failureCount) failures of workers")
+                }
+                if request.choices.contains(where: \.expected.isPoisoned) { statistics.poisonCount += 1 }
+            } else if !isOutage || error.code != .unavailable {
                 throw Breach("request \(request.number) failed: \(error.message)")
             }
             outstandingCount -= request.outstandingCount
@@ -164,8 +192,10 @@ struct RequestLedger {
 struct RequestStatistics {
     var completedCount = 0
     var refusalCount = 0
-    /// Requests that ended with an error, since nothing could be served for long.
+    /// Requests that ended with an error, since nothing could be served for long or workers failed on them.
     var failureCount = 0
+    /// Of these, requests that do kill workers.
+    var poisonCount = 0
     var tokenCount = 0
     var promptTokenCount = 0
     /// Of prompt tokens those that were there already.

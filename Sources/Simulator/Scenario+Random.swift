@@ -70,6 +70,8 @@ extension Scenario {
                     kind: .kill(worker: index), beginMilliseconds: 0,
                     endMilliseconds: random.fraction() * horizon))
         }
+        var poison = SimulatedRandom(seed: seed, stream: 11)
+        if poison.chance(0.25) { scenario.poison = Poison(oneIn: UInt64.random(in: 200...5000, using: &poison)) }
         // Longer, so that something is under way whenever a fault comes.
         scenario.traffic.requestCount *= 2
         scenario.stepOverheadMilliseconds = 20

@@ -35,6 +35,8 @@ public struct Scenario: Sendable {
     /// Without a plan for so long, requests end with an error.
     var outageMilliseconds = 30_000.0
     var faults: [Fault] = []
+    /// Requests that kill the workers which compute them; nil when there are none.
+    var poison: Poison?
 
     public static let workerLimit = 64
     public static let requestLimit = 10_000

@@ -19,6 +19,8 @@ struct SimulatedCoordinator {
     private(set) var planCount = 0
     /// Plans among them that went on with the pages of the one before.
     private(set) var successionCount = 0
+    /// Failures that were laid to what was in flight.
+    private(set) var suspicionCount = 0
     private var random: SimulatedRandom
     private var outputs: [Output] = []
     private var steps: [Epoch: StepWatch] = [:]
@@ -123,6 +125,9 @@ struct SimulatedCoordinator {
             switch directive {
             case .send(let stream, let message): outputs.append(.send(stream, message))
             case .close(let stream, _): outputs.append(.close(stream))
+            case .suspect(let replica, let reason):
+                router.suspectRequestsInFlight(replica, reason: reason)
+                suspicionCount += 1
             case .suspend(let replica, _):
                 router.suspend(replica)
                 firstStages[replica] = nil

@@ -31,17 +31,21 @@ struct SimulatedPages {
     struct Row {
         /// What its last position left.
         let chain: UInt64
+        /// What each of its positions left, if that was asked for.
+        let chains: [UInt64]
         let admission: SequenceAdmission
     }
 
     private let maxRowCount: Int
+    private let keepsChains: Bool
     private var pages: [Page]
     private var tables: [SequenceID: Table] = [:]
     /// Whether sequences may go on within a page: stages of the epoch before wrote it.
     private var isInherited = false
 
-    init(pageCount: Int, maxRowCount: Int) {
+    init(pageCount: Int, maxRowCount: Int, keepsChains: Bool = false) {
         self.maxRowCount = maxRowCount
+        self.keepsChains = keepsChains
         pages = Array(repeating: Page(), count: pageCount)
     }
 
@@ -89,12 +93,14 @@ struct SimulatedPages {
         }
         guard slice.rowCount > 0 else { throw Breach("\(slice.sequence) has a slice without rows") }
         var chain = HashModel.beginning
+        var chains: [UInt64] = []
         for (offset, token) in slice.tokens.enumerated() {
             chain = try write(token, at: slice.firstPosition + offset, slice, &table)
+            if keepsChains { chains.append(chain) }
         }
         table.length = slice.firstPosition + slice.rowCount
         tables.values[index] = table
-        return Row(chain: chain, admission: table.admission)
+        return Row(chain: chain, chains: chains, admission: table.admission)
     }
 
     private mutating func assign(

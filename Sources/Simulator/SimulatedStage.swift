@@ -16,6 +16,10 @@ struct SimulatedStage {
     }
 
     let assignment: StageAssignment
+    private let poison: Poison?
+    private let layerCount: Int
+    /// The step in work kills the worker.
+    private(set) var isPoisoned = false
     private var pages: SimulatedPages
     var isReady = false
     /// It begins with nothing, or has the pages of the epoch before.
@@ -34,10 +38,14 @@ struct SimulatedStage {
     private(set) var rowCount: UInt64 = 0
     private(set) var stepCount: UInt64 = 0
 
-    init(_ assignment: StageAssignment) {
+    /// - Parameter layerCount: of the whole model.
+    init(_ assignment: StageAssignment, layerCount: Int, poison: Poison? = nil) {
         self.assignment = assignment
         hasPages = assignment.predecessor == nil
-        pages = SimulatedPages(pageCount: assignment.pageCount, maxRowCount: assignment.maxRowCount)
+        self.layerCount = layerCount
+        self.poison = poison
+        pages = SimulatedPages(
+            pageCount: assignment.pageCount, maxRowCount: assignment.maxRowCount, keepsChains: poison != nil)
     }
 
     /// Takes over what a stage of the epoch before has.
@@ -88,6 +96,11 @@ struct SimulatedStage {
         let activation = waiting.removeFirst()
         let step = activation.step
         let rows = try pages.run(step)
+        isPoisoned = rows.contains { row in
+            row.chains.contains { chain in
+                poison?.layer(chain, layerCount: layerCount).map(assignment.layers.contains) ?? false
+            }
+        }
         let digest = rows.reduce(step.number) { SimulatedRandom.mixed($0 ^ $1.chain) }
         guard assignment.stage == 0 || digest == activation.digest else {
             throw Breach("stage \(assignment.stage) holds other keys and values than the stage before")

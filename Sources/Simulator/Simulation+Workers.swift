@@ -41,7 +41,7 @@ extension Simulation {
             send(.failed(epoch: epoch, message: "the stage before does not end"), from: index)
         case .linkPatienceEnds(let epoch):
             guard let place = workers[index].place(of: epoch), !isNextReachable(place, from: index) else { return }
-            send(.failed(epoch: epoch, message: "the next stage cannot be reached"), from: index)
+            send(.failed(epoch: epoch, message: "the next stage cannot be reached", isLink: true), from: index)
         }
     }
 
@@ -89,11 +89,13 @@ extension Simulation {
         case .assign(let assignment):
             guard assignment.epoch > workers[index].highestEpoch else { return }
             workers[index].highestEpoch = assignment.epoch
+            let stage = SimulatedStage(
+                assignment, layerCount: scenario.model.layerByteCounts.count, poison: scenario.poison)
             if let predecessor = assignment.predecessor {
                 if workers[index].stage?.assignment.epoch != predecessor { workers[index].stage = nil }
-                workers[index].successor = SimulatedStage(assignment)
+                workers[index].successor = stage
             } else {
-                workers[index].stage = SimulatedStage(assignment)
+                workers[index].stage = stage
                 workers[index].successor = nil
             }
             if workers[index].hangCount > 0, assignment.predecessor == nil {
@@ -213,6 +215,12 @@ extension Simulation {
         guard let milliseconds = try workers[index][keyPath: place]?.begin(capacity, timing),
             let epoch = workers[index][keyPath: place]?.assignment.epoch
         else { return }
+        guard workers[index][keyPath: place]?.isPoisoned != true else {
+            poisonDeathCount += 1
+            goDown(index)
+            queue.schedule(.start(index), at: now + Self.restartMilliseconds)
+            return
+        }
         let late = scenario.jitter > 0 ? scenario.jitter * random.fraction() : 0
         workers[index][keyPath: place]?.time(began: now, milliseconds: milliseconds * (1 + late))
         schedule(.computed(epoch), index, after: milliseconds * (1 + late))

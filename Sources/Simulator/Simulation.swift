@@ -62,6 +62,8 @@ public struct Simulation {
     var busy = BusyTime()
     /// For the jitter of computing.
     var random: SimulatedRandom
+    /// Workers that a request killed.
+    var poisonDeathCount = 0
     /// When something last went forward.
     var lastProgress = 0.0
 
@@ -87,7 +89,8 @@ public struct Simulation {
         random = SimulatedRandom(seed: scenario.seed, stream: 5)
         clients = Clients(scenario)
         ledger = RequestLedger(
-            configuration: scenario.scheduling, hasOnePipeline: scenario.replicaCount == 1)
+            configuration: scenario.scheduling, hasOnePipeline: scenario.replicaCount == 1, poison: scenario.poison,
+            layerCount: scenario.model.layerByteCounts.count)
     }
 
     /// Runs until every request has its answer. Throws the first promise that is broken.

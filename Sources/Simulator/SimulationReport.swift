@@ -33,7 +33,7 @@ public struct SimulationReport: Hashable, Sendable, Encodable {
     public let requestCount: Int
     /// Times that a request was sent away for a while, since too many waited.
     public let refusalCount: Int
-    /// Requests that ended with an error, since too few workers were there for too long.
+    /// Requests that ended with an error, since too few workers were there for too long, or died of them.
     public let failureCount: Int
     /// Times that a plan was carried out.
     public let planCount: Int

@@ -90,6 +90,7 @@ extension EngineError.Code {
         case PHALANX__V1__ERROR_CODE__ERROR_CODE_CANCELLED: self = .cancelled
         case PHALANX__V1__ERROR_CODE__ERROR_CODE_INTERNAL: self = .internal
         case PHALANX__V1__ERROR_CODE__ERROR_CODE_UNAUTHENTICATED: self = .unauthenticated
+        case PHALANX__V1__ERROR_CODE__ERROR_CODE_REQUEST_FAILED: self = .requestFailed
         default: throw WireError("EngineError.code", "\(code.rawValue) is not known")
         }
     }
@@ -104,6 +105,7 @@ extension EngineError.Code {
         case .cancelled: PHALANX__V1__ERROR_CODE__ERROR_CODE_CANCELLED
         case .unauthenticated: PHALANX__V1__ERROR_CODE__ERROR_CODE_UNAUTHENTICATED
         case .internal: PHALANX__V1__ERROR_CODE__ERROR_CODE_INTERNAL
+        case .requestFailed: PHALANX__V1__ERROR_CODE__ERROR_CODE_REQUEST_FAILED
         }
     }
 }

@@ -30,7 +30,8 @@ extension WorkerMessage: WireMessage {
             self = .failed(
                 epoch: try unsafe Epoch(wire: failed.epoch, "Failed.epoch"),
                 message: try unsafe WireReader.string(
-                    failed.message, "Failed.message", limit: WireLimits.textByteCount))
+                    failed.message, "Failed.message", limit: WireLimits.textByteCount),
+                isLink: unsafe failed.is_link != 0)
         case PHALANX__V1__WORKER_MESSAGE__CONTENT_RESULT:
             self = .result(try unsafe StepResult(wire: WireReader.required(message.result, "WorkerMessage.result")))
         case PHALANX__V1__WORKER_MESSAGE__CONTENT_HEARTBEAT:
@@ -70,10 +71,11 @@ extension WireArena {
             unsafe ready.pointee.memory_byte_count = UInt64(clamping: byteCount)
             unsafe message.pointee.content_case = PHALANX__V1__WORKER_MESSAGE__CONTENT_READY
             unsafe message.pointee.ready = unsafe ready
-        case .failed(let of, let reason):
+        case .failed(let of, let reason, let isLink):
             let failed = unsafe make(phalanx__v1__failed__init)
             unsafe failed.pointee.epoch = unsafe epoch(of)
             unsafe failed.pointee.message = unsafe text(reason)
+            unsafe failed.pointee.is_link = isLink ? 1 : 0
             unsafe message.pointee.content_case = PHALANX__V1__WORKER_MESSAGE__CONTENT_FAILED
             unsafe message.pointee.failed = unsafe failed
         case .result(let result):

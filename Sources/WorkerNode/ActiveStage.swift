@@ -51,7 +51,7 @@ final class ActiveStage: Sendable {
         queue = StageQueue(epoch: assignment.epoch, capacity: capacity)
         link = assignment.next.map { next in
             ForwardLink(transport: transport, next: next, keptCount: capacity, logger: logger) { message in
-                Task { await report(.failed(epoch: assignment.epoch, message: message)) }
+                Task { await report(.failed(epoch: assignment.epoch, message: message, isLink: true)) }
             }
         }
     }

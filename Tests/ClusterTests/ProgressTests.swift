@@ -109,4 +109,28 @@ import Testing
         #expect(record?.state == .failed && record?.detail?.contains("\(stages[0]) cannot reach it") == true)
         #expect(toy.problems == [])
     }
+
+    @Test func `only failures that may be due to what is computed are laid to requests`() {
+        func suspicions(_ happen: (inout ToyMembership, ToyMembership.Worker) -> Void) -> Int {
+            var toy = ToyMembership()
+            for name in ["a", "b", "c"] { toy.join(name, memory: 4000) }
+            toy.readyAll()
+            let stages = toy.serving[ReplicaID(0)]!.placement.stages.map(\.node)
+            happen(&toy, toy.workers[stages[1]]!)
+            return toy.suspectedCount
+        }
+        func failed(_ toy: ToyMembership, isLink: Bool) -> WorkerMessage {
+            .failed(epoch: toy.membership.epoch, message: "broken", isLink: isLink)
+        }
+        #expect(suspicions { $0.leave($1.hello.node.rawValue) } == 1)
+        #expect(suspicions { $0.handle(.message($1.stream, failed($0, isLink: false))) } == 1)
+        #expect(suspicions { toy, _ in toy.handle(.pipelineFailed(toy.membership.epoch, reason: "gap")) } == 1)
+        #expect(suspicions { $0.handle(.message($1.stream, failed($0, isLink: true))) } == 0)
+        #expect(suspicions { $0.handle(.message($1.stream, .goodbye(reason: "told to"))) } == 0)
+        let silent = suspicions { toy, _ in
+            toy.now += 5000
+            toy.handle(.tick)
+        }
+        #expect(silent == 0)
+    }
 }

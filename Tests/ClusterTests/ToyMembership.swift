@@ -30,6 +30,8 @@ struct ToyMembership {
     var suspendedCount = 0
     var resumedCount = 0
     var succeededCount = 0
+    /// Times that what was in flight was laid a failure to.
+    var suspectedCount = 0
     var problems: [String] = []
     var now = 0.0
     private var streamCount: UInt64 = 0
@@ -200,6 +202,9 @@ struct ToyMembership {
         case .serve(let replica, let stage0):
             if serving.updateValue(replica, forKey: replica.id) != nil { problems.append("\(replica.id) serves twice") }
             if workers[replica.placement.stages[0].node]?.stream != stage0 { problems.append("a wrong stage 0") }
+        case .suspect(let id, _):
+            if serving[id] == nil { problems.append("\(id) is suspected but does not serve") }
+            suspectedCount += 1
         case .send, .close, .note: break
         }
     }

@@ -180,7 +180,7 @@ struct ErrorTests {
             (EngineError.Code.invalidRequest, 400, JSONValue.null), (.contextOverflow, 400, "context_length_exceeded"),
             (.overloaded, 429, "rate_limit_exceeded"), (.unavailable, 503, "service_unavailable"),
             (.deadlineExceeded, 504, "deadline_exceeded"), (.cancelled, 503, "service_unavailable"),
-            (.internal, 500, "internal_error"),
+            (.internal, 500, "internal_error"), (.requestFailed, 500, "request_failed"),
         ])
     func `the engine's errors have their codes`(code: EngineError.Code, status: Int, name: JSONValue) async throws {
         let refusal = EngineError(code: code, message: "because", parameter: "prompt", retryAfterSeconds: 7)
@@ -188,6 +188,7 @@ struct ErrorTests {
             let answer = try await client.chat("{\(Self.chat)}")
             try expect(answer, status: status, code: name, parameter: "prompt")
             #expect(answer.headers.first(name: "retry-after") == "7")
+            #expect(answer.headers.first(name: "x-should-retry") == (code == .requestFailed ? "false" : nil))
         }
         let late = ToyEngine(breakdown: (3, EngineError(code: code, message: "late", parameter: "prompt")))
         try await withGateway(late) { client in

@@ -17,6 +17,10 @@ struct ToyReplicas {
     private var plan: UInt64 = 0
     private var generator: SeededGenerator
     private let seed: UInt64
+    /// Requests that kill the worker which computes one position.
+    var poison: [RequestTicket: Int] = [:]
+    /// The requests that were in flight when a replica crashed.
+    private(set) var crashes: [Set<RequestTicket>] = []
 
     init(_ configuration: SchedulerConfiguration, seed: UInt64) {
         router = Router(configuration: configuration)
@@ -58,6 +62,11 @@ struct ToyReplicas {
     /// Runs every step that may be sent.
     mutating func send() {
         while let (replica, step) = router.nextStep(now: now) {
+            checkIsolation(replica.rawValue)
+            guard !isDeadly(step, replica.rawValue) else {
+                crash(replica.rawValue)
+                continue
+            }
             guard let result = pipelines[replica.rawValue]?.run(step) else {
                 Issue.record("a step for \(replica), which does not serve, seed \(seed)")
                 return
@@ -66,6 +75,35 @@ struct ToyReplicas {
             results[replica.rawValue].append(result)
         }
         collect()
+    }
+
+    /// A stage of a replica dies with what is in flight; another takes its place at once.
+    mutating func crash(_ replica: Int) {
+        guard let pipeline = pipelines[replica] else { return }
+        crashes.append(inFlight(replica))
+        router.suspectRequestsInFlight(ReplicaID(replica), reason: "it died")
+        suspend(replica)
+        serve(replica, pageCount: pipeline.pageCount, stageCount: 2, speed: 1)
+    }
+
+    private func inFlight(_ replica: Int) -> Set<RequestTicket> {
+        let scheduler = router.schedulers[replica]
+        return Set(scheduler.stepsInFlight.flatMap(\.slices).compactMap { scheduler.sequences[$0.sequence]?.ticket })
+    }
+
+    private func isDeadly(_ step: Step, _ replica: Int) -> Bool {
+        step.slices.contains { slice in
+            guard let ticket = router.schedulers[replica].sequences[slice.sequence]?.ticket, let place = poison[ticket]
+            else { return false }
+            return (slice.firstPosition..<slice.firstPosition + slice.rowCount).contains(place)
+        }
+    }
+
+    /// A request that is isolated shares the pipeline with none.
+    private func checkIsolation(_ replica: Int) {
+        let inFlight = inFlight(replica)
+        let isIsolated = inFlight.contains { router.schedulers[replica].requests[$0]?.suspicion?.isIsolated == true }
+        #expect(!isIsolated || inFlight.count == 1, "seed \(seed)")
     }
 
     /// Brings a result of some replica back, the oldest of those that it has.
@@ -111,7 +149,7 @@ struct ToyReplicas {
 
     /// Holds every outcome against plain generation.
     func checkAll(sourceLocation: SourceLocation = #_sourceLocation) {
-        for (ticket, request) in requests {
+        for (ticket, request) in requests where outcomes[ticket]?.error?.code != .requestFailed {
             outcomes[ticket]?.check(request, router.configuration, seed: seed, sourceLocation: sourceLocation)
         }
     }

@@ -79,6 +79,25 @@ import Testing
         #expect(long.failureCount == 4 && long.requestCount == 0)
     }
 
+    @Test func `requests that kill workers end with an error and take no other with them`() throws {
+        var (failureCount, deathCount) = (0, 0)
+        for seed in 0..<60 as Range<UInt64> {
+            var scenario = Scenario.calm(seed: seed)
+            scenario.poison = Poison(oneIn: 1000)
+            scenario.replicaCount = seed.isMultiple(of: 2) ? 1 : nil
+            scenario.stepOverheadMilliseconds = 20
+            var simulation = Simulation(scenario)
+            let report = try simulation.run()
+            let statistics = simulation.ledger.statistics
+            #expect(report.failureCount == statistics.poisonCount, "seed \(seed): others ended with an error")
+            #expect(report.requestCount + report.failureCount == scenario.traffic.requestCount, "seed \(seed)")
+            failureCount += statistics.poisonCount
+            deathCount += simulation.poisonDeathCount
+        }
+        // Fewer deaths than three each: two may be in flight together.
+        #expect(failureCount > 20 && deathCount > failureCount && deathCount <= 3 * failureCount + 20)
+    }
+
     @Test func `a link that was cut for minutes is used again when it is healed`() throws {
         var scenario = Scenario.equalStages(count: 2, streams: 4)
         // Both are needed for memory.

@@ -129,7 +129,7 @@ struct RandomMessages {
                     highestEpoch: epoch(), instructionSet: text()))
         case 1: .loadProgress(epoch: epoch(), load())
         case 2: .ready(epoch: epoch(), memoryByteCount: number(1 << 50))
-        case 3: .failed(epoch: epoch(), message: text(2000))
+        case 3: .failed(epoch: epoch(), message: text(2000), isLink: Bool.random(using: &random))
         case 4: .result(result())
         case 5:
             .heartbeat(
@@ -269,6 +269,7 @@ struct RandomMessages {
         let codes: [EngineError.Code] = [
             .invalidRequest, .contextOverflow, .overloaded, .unavailable, .deadlineExceeded, .cancelled, .internal,
             .unauthenticated,
+            .requestFailed,
         ]
         return EngineError(
             code: codes.randomElement(using: &random) ?? .internal, message: text(500),

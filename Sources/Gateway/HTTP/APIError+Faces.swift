@@ -18,7 +18,7 @@ extension APIError {
             case .overloaded: "rate_limit_error"
             case .unavailable: "overloaded_error"
             case .deadlineExceeded: "timeout_error"
-            case .internalError: "api_error"
+            case .requestFailed, .internalError: "api_error"
             case .invalidRequest, .contentFiltered, .contextLengthExceeded, .previousResponseNotFound,
                 .methodNotAllowed,
                 .unsupportedMediaType:

@@ -18,6 +18,7 @@ struct APIError: Error, Hashable {
         case overloaded
         case unavailable
         case deadlineExceeded
+        case requestFailed
         case internalError
     }
 
@@ -52,7 +53,7 @@ struct APIError: Error, Hashable {
         case .overloaded: .tooManyRequests
         case .unavailable: .serviceUnavailable
         case .deadlineExceeded: .gatewayTimeout
-        case .internalError: .internalServerError
+        case .requestFailed, .internalError: .internalServerError
         }
     }
 
@@ -73,6 +74,7 @@ struct APIError: Error, Hashable {
         case .overloaded: ("rate_limit_error", "rate_limit_exceeded")
         case .unavailable: ("service_unavailable_error", "service_unavailable")
         case .deadlineExceeded: ("timeout_error", "deadline_exceeded")
+        case .requestFailed: ("server_error", "request_failed")
         case .internalError: ("server_error", "internal_error")
         }
     }
@@ -111,6 +113,7 @@ extension APIError {
             case .unavailable, .cancelled: .unavailable
             case .deadlineExceeded: .deadlineExceeded
             case .unauthenticated: .unauthenticated
+            case .requestFailed: .requestFailed
             case .internal: .internalError
             }
         self.init(

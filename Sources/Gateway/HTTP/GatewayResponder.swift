@@ -166,6 +166,8 @@ struct GatewayResponder: HTTPResponder {
         let face = APIFace(path: request.uri.path)
         var response = Self.json(shown.body(face, requestID: requestID), status: shown.status)
         if face == .anthropic { response.headers[.anthropicRequestID] = requestID }
+        // OpenAI's clients try whatever ended with a 5xx again, unless they are told not to.
+        if shown.kind == .requestFailed { response.headers[.shouldRetry] = "false" }
         if let seconds = shown.retryAfterSeconds { response.headers[.retryAfter] = String(seconds) }
         response.headers.tell(shown.limits)
         if shown.kind == .unauthenticated { response.headers[.wwwAuthenticate] = "Bearer realm=\"phalanx\"" }
@@ -211,6 +213,7 @@ extension HTTPField.Name {
     fileprivate static let requestID = HTTPField.Name("x-request-id") ?? .via
     /// `request-id`, as Anthropic calls it.
     fileprivate static let anthropicRequestID = HTTPField.Name("request-id") ?? .via
+    fileprivate static let shouldRetry = HTTPField.Name("x-should-retry") ?? .via
 }
 
 /// Names for requests and answers.

@@ -1222,7 +1222,7 @@ const ProtobufCMessageDescriptor phalanx__v1__ready__descriptor =
   (ProtobufCMessageInit) phalanx__v1__ready__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__failed__field_descriptors[2] =
+static const ProtobufCFieldDescriptor phalanx__v1__failed__field_descriptors[3] =
 {
   {
     "epoch",
@@ -1248,15 +1248,28 @@ static const ProtobufCFieldDescriptor phalanx__v1__failed__field_descriptors[2] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "is_link",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__Failed, is_link),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__failed__field_indices_by_name[] = {
   0,   /* field[0] = epoch */
+  2,   /* field[2] = is_link */
   1,   /* field[1] = message */
 };
 static const ProtobufCIntRange phalanx__v1__failed__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__failed__descriptor =
 {
@@ -1266,7 +1279,7 @@ const ProtobufCMessageDescriptor phalanx__v1__failed__descriptor =
   "Phalanx__V1__Failed",
   "phalanx.v1",
   sizeof(Phalanx__V1__Failed),
-  2,
+  3,
   phalanx__v1__failed__field_descriptors,
   phalanx__v1__failed__field_indices_by_name,
   1,  phalanx__v1__failed__number_ranges,

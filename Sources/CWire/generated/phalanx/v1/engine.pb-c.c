@@ -3569,7 +3569,7 @@ const ProtobufCEnumDescriptor phalanx__v1__finish_reason__descriptor =
   phalanx__v1__finish_reason__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue phalanx__v1__error_code__enum_values_by_number[9] =
+static const ProtobufCEnumValue phalanx__v1__error_code__enum_values_by_number[10] =
 {
   { "ERROR_CODE_UNSPECIFIED", "PHALANX__V1__ERROR_CODE__ERROR_CODE_UNSPECIFIED", 0 },
   { "ERROR_CODE_INVALID_REQUEST", "PHALANX__V1__ERROR_CODE__ERROR_CODE_INVALID_REQUEST", 1 },
@@ -3580,11 +3580,12 @@ static const ProtobufCEnumValue phalanx__v1__error_code__enum_values_by_number[9
   { "ERROR_CODE_CANCELLED", "PHALANX__V1__ERROR_CODE__ERROR_CODE_CANCELLED", 6 },
   { "ERROR_CODE_INTERNAL", "PHALANX__V1__ERROR_CODE__ERROR_CODE_INTERNAL", 7 },
   { "ERROR_CODE_UNAUTHENTICATED", "PHALANX__V1__ERROR_CODE__ERROR_CODE_UNAUTHENTICATED", 8 },
+  { "ERROR_CODE_REQUEST_FAILED", "PHALANX__V1__ERROR_CODE__ERROR_CODE_REQUEST_FAILED", 9 },
 };
 static const ProtobufCIntRange phalanx__v1__error_code__value_ranges[] = {
-{0, 0},{0, 9}
+{0, 0},{0, 10}
 };
-static const ProtobufCEnumValueIndex phalanx__v1__error_code__enum_values_by_name[9] =
+static const ProtobufCEnumValueIndex phalanx__v1__error_code__enum_values_by_name[10] =
 {
   { "ERROR_CODE_CANCELLED", 6 },
   { "ERROR_CODE_CONTEXT_OVERFLOW", 2 },
@@ -3592,6 +3593,7 @@ static const ProtobufCEnumValueIndex phalanx__v1__error_code__enum_values_by_nam
   { "ERROR_CODE_INTERNAL", 7 },
   { "ERROR_CODE_INVALID_REQUEST", 1 },
   { "ERROR_CODE_OVERLOADED", 3 },
+  { "ERROR_CODE_REQUEST_FAILED", 9 },
   { "ERROR_CODE_UNAUTHENTICATED", 8 },
   { "ERROR_CODE_UNAVAILABLE", 4 },
   { "ERROR_CODE_UNSPECIFIED", 0 },
@@ -3603,9 +3605,9 @@ const ProtobufCEnumDescriptor phalanx__v1__error_code__descriptor =
   "ErrorCode",
   "Phalanx__V1__ErrorCode",
   "phalanx.v1",
-  9,
+  10,
   phalanx__v1__error_code__enum_values_by_number,
-  9,
+  10,
   phalanx__v1__error_code__enum_values_by_name,
   1,
   phalanx__v1__error_code__value_ranges,

@@ -108,10 +108,14 @@ struct  Phalanx__V1__Failed
   ProtobufCMessage base;
   Phalanx__V1__Epoch *epoch;
   char *message;
+  /*
+   * The way to the next stage is at fault, not what was computed.
+   */
+  protobuf_c_boolean is_link;
 };
 #define PHALANX__V1__FAILED__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__failed__descriptor) \
-    , NULL, (char *)protobuf_c_empty_string }
+    , NULL, (char *)protobuf_c_empty_string, 0 }
 
 
 struct  Phalanx__V1__Heartbeat
