@@ -13,7 +13,8 @@ actor ForwardLink {
     private let next: NodeAddress
     private let keptCount: Int
     private let logger: Logger
-    /// Called once, when the next stage cannot be reached for `patience` or the link breaks again and again.
+    /// Called once, when the next stage cannot be reached for `patience`, or the link breaks or damages frames again and
+    /// again.
     private let onFailure: @Sendable (String) -> Void
 
     private var connection: (any RPCConnection)?
@@ -30,12 +31,21 @@ actor ForwardLink {
 
     /// When the link broke, within the last `patience`.
     private var breaks: [ContinuousClock.Instant] = []
+    /// When an activation arrived damaged, within the last `damagePeriod`.
+    private var damages: [ContinuousClock.Instant] = []
+    private var lastSent = ContinuousClock.now
 
     /// A link that breaks more often within `patience` is not mended again.
     private static let breakLimit = 5
     private static let connectTimeout = Duration.seconds(2)
     private static let patience = Duration.seconds(10)
     private static let pause = Duration.milliseconds(100)
+    /// So many damaged frames within the period are more than chance.
+    private static let damageLimit = 3
+    private static let damagePeriod = Duration.seconds(60)
+    /// While nothing is sent the next stage is asked for a sign of life so often, and has so long to answer.
+    private static let probePause = Duration.seconds(1)
+    private static let probeTimeout = Duration.seconds(3)
 
     init(
         transport: any RPCTransport, next: NodeAddress, keptCount: Int, logger: Logger,
@@ -83,6 +93,7 @@ actor ForwardLink {
             let current = generation
             do {
                 try await stream.send(message)
+                lastSent = .now
                 if current == generation { sentCount += 1 }
             } catch {
                 // While it is mended there is no stream; if it is mended already, all that is kept goes again.
@@ -106,6 +117,7 @@ actor ForwardLink {
             generation += 1
             sentCount = droppedCount
             watch(stream, generation: generation)
+            probe(connection, generation: generation)
         } catch {
             await connection.close()
             throw error
@@ -124,11 +136,35 @@ actor ForwardLink {
         }
     }
 
+    /// Finds a cut while no step is under way; of one that is, the coordinator sees that it stands.
+    private func probe(_ connection: any RPCConnection, generation: Int) {
+        Task {
+            while !self.isClosed, !self.isMending, generation == self.generation {
+                try? await Task.sleep(for: Self.probePause)
+                guard !self.isSending, self.lastSent.advanced(by: Self.probePause) < .now else { continue }
+                do {
+                    try await HealthService.check(connection, timeout: Self.probeTimeout)
+                } catch {
+                    self.mend(after: error, generation: generation)
+                }
+            }
+        }
+    }
+
     private func mend(after error: any Error, generation: Int) {
         guard !isClosed, !isMending, generation == self.generation else { return }
         isMending = true
         stream = nil
         let now = ContinuousClock.now
+        if (error as? RPCError)?.code == .dataLoss {
+            damages = damages.filter { $0.advanced(by: Self.damagePeriod) > now } + [now]
+        }
+        guard damages.count < Self.damageLimit else {
+            onFailure(
+                "activations arrived damaged at the next stage, \(next), \(damages.count) times within \(Self.damagePeriod): "
+                    + "the network between them or the memory of one of them is at fault (at last: \(error))")
+            return
+        }
         breaks = breaks.filter { $0.advanced(by: Self.patience) > now } + [now]
         guard breaks.count <= Self.breakLimit else {
             onFailure("the link to the next stage, \(next), broke \(breaks.count) times in a row, at last: \(error)")
