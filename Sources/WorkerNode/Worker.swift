@@ -44,8 +44,10 @@ public actor Worker {
 
     /// Serves until the task is cancelled or the coordinator says goodbye.
     ///
-    /// Throws `WorkerError` when the coordinator refuses the worker, and what `listen` throws.
+    /// Throws `WorkerError` when the coordinator refuses the worker, `KernelsError` when this machine computes wrong
+    /// numbers, and what `listen` throws.
     public func run() async throws {
+        try KernelCheck.run()
         let handlers = HealthService.handlers(serving: { true }).merging(
             [
                 Services.forward: { [weak self] stream in try await self?.receiveActivations(stream) },
