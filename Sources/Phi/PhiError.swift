@@ -2,7 +2,7 @@
 public struct PhiError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The kinds of failure that a caller may want to tell apart.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
-        private enum Kind: String { case model, memory, step }
+        private enum Kind: String { case model, memory, step, numbers }
         private let kind: Kind
 
         private init(_ kind: Kind) { self.kind = kind }
@@ -13,6 +13,8 @@ public struct PhiError: Error, Sendable, Hashable, CustomStringConvertible {
         public static let memory = Code(.memory)
         /// The step contradicts the plan, the model or earlier steps.
         public static let step = Code(.step)
+        /// The computation gave numbers that no right one gives.
+        public static let numbers = Code(.numbers)
 
         public var description: String { kind.rawValue }
     }

@@ -93,8 +93,8 @@ public final class StageRunner {
     ///   - step: checked against the model, the pages and the buffers before anything is computed.
     ///   - rows: the previous stage's output; empty on the first stage.
     ///   - willCompute: called with each layer's absolute number before it is computed.
-    /// - Throws: `PhiError` saying what in the step is impossible; the sequences' state is undefined after that, and
-    ///   the epoch should end.
+    /// - Throws: `PhiError` saying what in the step is impossible, or that its rows became numbers that are not finite; the
+    ///   sequences' state is undefined after that, and the epoch should end.
     public func run(_ step: Step, rows: [UInt8], willCompute: (Int) -> Void = { _ in }) throws -> StageOutput {
         // Norms and sampling run on this thread; they must not lose subnormals here and keep them elsewhere.
         FloatingPointControl.useIEEE()
@@ -104,6 +104,7 @@ public final class StageRunner {
         noteWrites()
         let firstLayer = model.layers.first
         forward.run(batch, layers: model.decoderLayers) { willCompute(firstLayer + $0) }
+        try checkNumbers(of: step)
         guard let head else { return .rows(outgoingRows()) }
         return .result(
             StepResult(epoch: step.epoch, number: step.number, slices: try results(of: step, head: head)))

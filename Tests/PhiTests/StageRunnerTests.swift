@@ -52,6 +52,19 @@ struct StageRunnerTests {
         }
     }
 
+    @Test(arguments: [Float.nan, .infinity, -.infinity], [0, 511])
+    func `numbers that are not finite are found and placed`(number: Float, index: Int) throws {
+        let runner = try runner(LayerRange(first: 1, end: 2))
+        let slices = [slice(first: 5, tokens: [1, 2], pages: [0])]
+        var rows = [UInt8](repeating: 0, count: 2 * 256 * 4)
+        for byte in 0..<4 { rows[4 * index + byte] = UInt8(truncatingIfNeeded: number.bitPattern >> (8 * byte)) }
+        let error = #expect(throws: PhiError.self) { try runner.run(step(slices), rows: rows) }
+        #expect(error?.code == .numbers)
+        let position = 5 + index / 256
+        #expect(error?.message.contains("layers 1 gave") == true, "\(error?.message ?? "")")
+        #expect(error?.message.contains("at position \(position) of") == true, "\(error?.message ?? "")")
+    }
+
     @Test func `too many alternatives are refused`() throws {
         let runner = try runner(LayerRange(first: 0, end: 2))
         for count in [-1, 1025] {
