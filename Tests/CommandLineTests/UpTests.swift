@@ -4,36 +4,8 @@ import Testing
 
 /// `phalanx up`: a cluster of real processes.
 @Suite(.serialized) struct UpTests {
-    private struct Ready: Decodable {
-        struct Worker: Decodable {
-            let id: String
-            let pid: Int32
-            let layers: [Int]
-        }
-
-        let url: String
-        let pid: Int32
-        let coordinator: String
-        let workers: [Worker]
-    }
-
-    private func start(_ arguments: [String] = []) async throws -> (Program.Running, Ready) {
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent("ready-\(UUID().uuidString).json")
-        let running = try Program.start(
-            ["up", "--model", "demo", "--workers", "2", "--port", "0", "--ready-file", file.path] + arguments)
-        defer { try? FileManager.default.removeItem(at: file) }
-        do {
-            try await waitUntil("the cluster is ready") {
-                guard running.process.isRunning else {
-                    throw Program.Failure(description: "phalanx up ended: \(running.text("errors"))")
-                }
-                return FileManager.default.fileExists(atPath: file.path)
-            }
-            return (running, try JSONDecoder().decode(Ready.self, from: Data(contentsOf: file)))
-        } catch {
-            running.cleanUp()
-            throw error
-        }
+    private func start(_ arguments: [String] = []) async throws -> (Program.Running, UpCluster) {
+        try await UpCluster.start(workers: 2, arguments)
     }
 
     /// Whether the process exists and is no zombie.
