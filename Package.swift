@@ -100,7 +100,8 @@ let package = Package(
         module(
             "Gateway",
             [
-                "Inference", "Tokenization", "Grammar", hummingbird, hummingbirdCore, hummingbirdTLS, nioCore, nioHTTP1, nioSSL,
+                "Inference", "Tokenization", "Grammar", hummingbird, hummingbirdCore, hummingbirdTLS, nioCore, nioHTTP1,
+                nioSSL,
                 httpTypes, httpClient, crypto, logging, lifecycle,
             ],
             // The web page and the description of the API are part of the program: no files beside it to get lost.

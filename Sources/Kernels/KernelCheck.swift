@@ -22,7 +22,7 @@ public enum KernelCheck {
     }
 
     /// Computes something with the scalar kernels and with others, and compares the bits.
-    static func compare(
+    package static func compare(
         _ kernel: String, _ isa: ISA, _ compute: (ISA) throws -> [UInt32]
     ) throws {
         let (expected, found) = (try compute(.scalar), try compute(isa))

@@ -1,6 +1,5 @@
+import Kernels
 import Testing
-
-@testable import Kernels
 
 @Suite struct KernelCheckTests {
     @Test func `this machine passes, and keeps its instruction set`() throws {
