@@ -52,6 +52,7 @@ extension Membership {
         _ node: NodeID, _ text: String, _ replica: Replica, isCrash: Bool = false, now: Double
     ) {
         workers[node]?.fail(text, isOutAtOnce: true, now: now)
+        workerFailureCount += 1
         directives.append(.note("worker \(node) failed: \(text)"))
         fall(replica, "worker \(node) failed: \(text)", isCrash: isCrash, now: now)
     }

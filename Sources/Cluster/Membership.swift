@@ -41,6 +41,8 @@ public struct Membership: Sendable {
     /// When a plan was last sought.
     var plannedMilliseconds = 0.0
     var directives: [ClusterDirective] = []
+    /// Workers that failed, were lost or left.
+    public internal(set) var workerFailureCount = 0
 
     /// Failures in a row after which a worker is not planned with while there is another way.
     public static let failureLimit = 3
@@ -93,11 +95,13 @@ public struct Membership: Sendable {
     public func replica(of epoch: Epoch) -> Replica? { standing.values.first { $0.epoch == epoch } }
 
     /// The workers for the status, by replica and in pipeline order, then those without layers in order of joining.
-    public func workerStatuses() -> [WorkerStatus] {
+    ///
+    /// - Parameter now: for how long each was silent; nil where nobody asks.
+    public func workerStatuses(now: Double? = nil) -> [WorkerStatus] {
         let staged = replicas.flatMap { replica in
-            replica.placement.stages.compactMap { workers[$0.node]?.status(layers: $0.layers) }
+            replica.placement.stages.compactMap { workers[$0.node]?.status(layers: $0.layers, now: now) }
         }
-        return staged + inOrder.filter { $0.replica == nil }.map { $0.status(layers: nil) }
+        return staged + inOrder.filter { $0.replica == nil }.map { $0.status(layers: nil, now: now) }
     }
 
     /// The worker behind a control stream, for logs.
@@ -160,6 +164,7 @@ public struct Membership: Sendable {
 
     mutating func lose(_ stream: ControlStreamID, _ reason: String, isCrash: Bool = false, now: Double) {
         guard let node = nodes.removeValue(forKey: stream) else { return }
+        workerFailureCount += 1
         let replica = workers.removeValue(forKey: node)?.replica.flatMap { standing[$0] }
         directives.append(.note("worker \(node) is lost: \(reason)"))
         if let succession = succession(of: node), succession.replica.id != replica?.id {
@@ -207,11 +212,15 @@ public struct Membership: Sendable {
             becomePrepared(node, of, now: now)
         case .failed(let of, let text, let isLink):
             if let succession = succession(of: node), succession.replica.epoch == of {
-                if replica == nil { workers[node]?.fail(text, isOutAtOnce: isLink, now: now) }
+                if replica == nil {
+                    workers[node]?.fail(text, isOutAtOnce: isLink, now: now)
+                    workerFailureCount += 1
+                }
                 giveUp(succession.replica.id, "worker \(node) failed: \(text)", now: now)
             }
             guard let replica, of == replica.epoch else { break }
             workers[node]?.fail(text, isOutAtOnce: isLink, now: now)
+            workerFailureCount += 1
             directives.append(.note("worker \(node) failed: \(text)"))
             fall(replica, "worker \(node) failed: \(text)", isCrash: !isLink, now: now)
         case .goodbye(let reason):

@@ -107,7 +107,7 @@ struct WorkerRecord: Sendable {
     }
 
     /// What people see.
-    func status(layers: LayerRange?) -> WorkerStatus {
+    func status(layers: LayerRange?, now: Double?) -> WorkerStatus {
         let busySeconds = Double(heartbeat?.busyMicroseconds ?? 0) / 1e6
         let rowCount = Double(heartbeat?.computedRowCount ?? 0)
         let recent = heartbeat?.recent ?? .none
@@ -118,6 +118,7 @@ struct WorkerRecord: Sendable {
             memoryByteCount: memoryByteCount, loadedFraction: loadedFraction, load: load,
             tokensPerSecond: busySeconds > 0 ? rowCount / busySeconds : 0,
             busyFraction: recent.busyFraction, bubbleFraction: recent.bubbleFraction,
-            detail: detail ?? departureText)
+            busySeconds: busySeconds, rowCount: Int(clamping: heartbeat?.computedRowCount ?? 0),
+            silentSeconds: now.map { max(0, $0 - lastHeardMilliseconds) / 1000 } ?? 0, detail: detail ?? departureText)
     }
 }

@@ -30,11 +30,12 @@ extension Coordinator: Engine {
         activity.turnaround = turnaround.summary
         return ClusterStatus(
             state: state, reason: reason, epoch: membership.epoch, model: model.description,
-            workers: membership.workerStatuses(), runningRequestCount: router.runningRequestCount,
+            workers: membership.workerStatuses(now: now), runningRequestCount: router.runningRequestCount,
             waitingRequestCount: router.waitingRequestCount,
             completedRequestCount: router.completedRequestCount,
             generatedTokenCount: router.generatedTokenCount, uptimeSeconds: now / 1000,
-            scheduling: activity)
+            servedPlanCount: servedPlanCount, interruptionCount: interruptionCount,
+            workerFailureCount: membership.workerFailureCount, scheduling: activity)
     }
 
     public func authorize(_ key: KeyHash?) async throws -> String? { try clients.client(key)?.name }

@@ -34,6 +34,8 @@ public actor Coordinator {
     private var outageBegan: Double?
     private var isStopping = false
     private var notedPreemptionCount = 0
+    private(set) var servedPlanCount = 0
+    private(set) var interruptionCount = 0
     let turnaround = TurnaroundMeter()
     /// What the health service answers, readable without waiting for the actor.
     private let isServing = Mutex(false)
@@ -241,6 +243,7 @@ public actor Coordinator {
             case .suspend(let replica, let reason):
                 logger.warning(
                     "Serving is interrupted", metadata: ["replica": "\(replica.rawValue)", "reason": "\(reason)"])
+                interruptionCount += 1
                 router.suspend(replica)
                 firstStages[replica] = nil
                 guard firstStages.isEmpty else { break }
@@ -263,6 +266,7 @@ public actor Coordinator {
             replica.id, epoch: replica.epoch, pageCount: placement.pageCount, stageCount: placement.stages.count,
             fillingStepCount: placement.fillingStepCount, tokensPerSecond: replica.tokensPerSecond)
         firstStages[replica.id] = links[stage0]
+        servedPlanCount += 1
         outageBegan = nil
         isServing.withLock { $0 = true }
     }
@@ -275,6 +279,7 @@ public actor Coordinator {
             replica.id, epoch: replica.epoch, stageCount: placement.stages.count,
             fillingStepCount: placement.fillingStepCount, tokensPerSecond: replica.tokensPerSecond)
         firstStages[replica.id] = links[stage0]
+        servedPlanCount += 1
     }
 
     private func note(_ message: Logger.Message, _ replica: Replica) {

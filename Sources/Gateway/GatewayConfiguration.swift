@@ -29,13 +29,15 @@ public struct GatewayConfiguration: Hashable, Sendable {
     public var corsOrigins: [String]
     /// How long answers on their way may still take after a graceful shutdown began; then they end with an error.
     public var shutdownGraceMilliseconds: Int
+    /// The program's, for `/metrics`.
+    public var version: String
 
     public init(
         host: String = "127.0.0.1", port: Int = 8080, maxBodyByteCount: Int = 8 << 20, maxConnectionCount: Int = 1024,
         maxChoiceCount: Int = 128, maxPromptCount: Int = 1024, concurrentPromptCount: Int = 16,
         keepAliveMilliseconds: Int = 10_000, slowClientMilliseconds: Int = 60_000, idleMilliseconds: Int = 75_000,
         requestTimeoutMilliseconds: Int? = nil, responses: ResponseLimits = ResponseLimits(), tls: TLSFiles? = nil,
-        corsOrigins: [String] = [], shutdownGraceMilliseconds: Int = 20_000
+        corsOrigins: [String] = [], shutdownGraceMilliseconds: Int = 20_000, version: String = ""
     ) {
         self.host = host
         self.port = port
@@ -52,5 +54,6 @@ public struct GatewayConfiguration: Hashable, Sendable {
         self.tls = tls
         self.corsOrigins = corsOrigins
         self.shutdownGraceMilliseconds = shutdownGraceMilliseconds
+        self.version = version
     }
 }

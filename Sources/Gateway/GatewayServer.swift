@@ -70,13 +70,14 @@ public struct GatewayServer: Service {
     }
 
     private func application(_ farewell: Ending) throws -> Application<GatewayResponder> {
+        let metrics = GatewayMetrics()
         let responder = GatewayResponder(
             engine: engine, model: ServedModel(engine: engine, load: loadCodec),
             responses: MemoryResponseStore(limits: configuration.responses), configuration: configuration,
-            logger: logger, farewell: farewell, filter: filter, auditLog: auditLog)
+            metrics: metrics, logger: logger, farewell: farewell, filter: filter, auditLog: auditLog)
         let plain = HTTPServerBuilder.http1(
             configuration: .init(
-                additionalChannelHandlers: [ConnectionWatch()],
+                additionalChannelHandlers: [ConnectionWatch(), ConnectionCount(metrics)],
                 idleTimeout: .milliseconds(Int64(configuration.idleMilliseconds)),
                 httpDecoderConfiguration: .init(
                     maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 128)))

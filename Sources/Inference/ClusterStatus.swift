@@ -27,6 +27,11 @@ public struct WorkerStatus: Hashable, Sendable, Codable {
     public var busyFraction: Double
     /// Fraction of the same seconds that it waited while sequences were running: bubbles of the pipeline.
     public var bubbleFraction: Double
+    /// Time that the worker computed since it was given its layers, and the rows that it computed in it.
+    public var busySeconds: Double
+    public var rowCount: Int
+    /// Since the worker was last heard of.
+    public var silentSeconds: Double
     /// What is wrong, when something is.
     public var detail: String?
 
@@ -34,7 +39,8 @@ public struct WorkerStatus: Hashable, Sendable, Codable {
         id: NodeID, address: String, processID: Int, state: State, replica: Int? = nil, layers: LayerRange?,
         threadCount: Int,
         memoryLimitByteCount: Int, memoryByteCount: Int, loadedFraction: Double, load: LoadProgress? = nil,
-        tokensPerSecond: Double, busyFraction: Double, bubbleFraction: Double = 0, detail: String?
+        tokensPerSecond: Double, busyFraction: Double, bubbleFraction: Double = 0, busySeconds: Double = 0,
+        rowCount: Int = 0, silentSeconds: Double = 0, detail: String?
     ) {
         self.id = id
         self.address = address
@@ -50,6 +56,9 @@ public struct WorkerStatus: Hashable, Sendable, Codable {
         self.tokensPerSecond = tokensPerSecond
         self.busyFraction = busyFraction
         self.bubbleFraction = bubbleFraction
+        self.busySeconds = busySeconds
+        self.rowCount = rowCount
+        self.silentSeconds = silentSeconds
         self.detail = detail
     }
 }
@@ -77,12 +86,18 @@ public struct ClusterStatus: Hashable, Sendable, Codable {
     /// Tokens generated since the start.
     public var generatedTokenCount: Int
     public var uptimeSeconds: Double
+    /// Times that a pipeline began to serve, and that one which served fell, since the start.
+    public var servedPlanCount: Int
+    public var interruptionCount: Int
+    /// Workers that failed, were lost or left since the start.
+    public var workerFailureCount: Int
     public var scheduling: SchedulingActivity
 
     public init(
         state: State, reason: String?, epoch: Epoch, model: ModelDescription, workers: [WorkerStatus],
         runningRequestCount: Int, waitingRequestCount: Int, completedRequestCount: Int, generatedTokenCount: Int,
-        uptimeSeconds: Double, scheduling: SchedulingActivity = SchedulingActivity()
+        uptimeSeconds: Double, servedPlanCount: Int = 0, interruptionCount: Int = 0, workerFailureCount: Int = 0,
+        scheduling: SchedulingActivity = SchedulingActivity()
     ) {
         self.state = state
         self.reason = reason
@@ -94,6 +109,9 @@ public struct ClusterStatus: Hashable, Sendable, Codable {
         self.completedRequestCount = completedRequestCount
         self.generatedTokenCount = generatedTokenCount
         self.uptimeSeconds = uptimeSeconds
+        self.servedPlanCount = servedPlanCount
+        self.interruptionCount = interruptionCount
+        self.workerFailureCount = workerFailureCount
         self.scheduling = scheduling
     }
 }

@@ -45,13 +45,17 @@ public struct LatencySummary: Hashable, Sendable, Codable {
     public var medianMicroseconds: Double
     public var p99Microseconds: Double
     public var mostMicroseconds: Double
+    /// Of all times together.
+    public var totalMicroseconds: Double
 
     public init(
-        count: Int = 0, medianMicroseconds: Double = 0, p99Microseconds: Double = 0, mostMicroseconds: Double = 0
+        count: Int = 0, medianMicroseconds: Double = 0, p99Microseconds: Double = 0, mostMicroseconds: Double = 0,
+        totalMicroseconds: Double = 0
     ) {
         self.count = count
         self.medianMicroseconds = medianMicroseconds
         self.p99Microseconds = p99Microseconds
         self.mostMicroseconds = mostMicroseconds
+        self.totalMicroseconds = totalMicroseconds
     }
 }

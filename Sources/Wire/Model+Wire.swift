@@ -66,6 +66,12 @@ extension ClusterStatus: WireMessage {
                 generatedTokenCount: try WireReader.count(
                     unsafe message.generated_token_count, "ClusterStatus.generated_token_count"),
                 uptimeSeconds: try WireReader.finite(unsafe message.uptime_seconds, "ClusterStatus.uptime_seconds"),
+                servedPlanCount: try WireReader.count(
+                    unsafe message.served_plan_count, "ClusterStatus.served_plan_count"),
+                interruptionCount: try WireReader.count(
+                    unsafe message.interruption_count, "ClusterStatus.interruption_count"),
+                workerFailureCount: try WireReader.count(
+                    unsafe message.worker_failure_count, "ClusterStatus.worker_failure_count"),
                 scheduling: try unsafe SchedulingActivity(
                     wire: WireReader.required(message.scheduling, "ClusterStatus.scheduling")))
         }
@@ -117,6 +123,9 @@ extension WorkerStatus {
                 unsafe message.tokens_per_second, "WorkerStatus.tokens_per_second"),
             busyFraction: try WireReader.finite(unsafe message.busy_fraction, "WorkerStatus.busy_fraction"),
             bubbleFraction: try WireReader.finite(unsafe message.bubble_fraction, "WorkerStatus.bubble_fraction"),
+            busySeconds: try WireReader.finite(unsafe message.busy_seconds, "WorkerStatus.busy_seconds"),
+            rowCount: try WireReader.count(unsafe message.row_count, "WorkerStatus.row_count"),
+            silentSeconds: try WireReader.finite(unsafe message.silent_seconds, "WorkerStatus.silent_seconds"),
             detail: try unsafe WireReader.text(message.detail, "WorkerStatus.detail"))
     }
 }
@@ -182,6 +191,9 @@ extension WireArena {
         unsafe message.pointee.completed_request_count = UInt64(clamping: status.completedRequestCount)
         unsafe message.pointee.generated_token_count = UInt64(clamping: status.generatedTokenCount)
         unsafe message.pointee.uptime_seconds = status.uptimeSeconds
+        unsafe message.pointee.served_plan_count = UInt64(clamping: status.servedPlanCount)
+        unsafe message.pointee.interruption_count = UInt64(clamping: status.interruptionCount)
+        unsafe message.pointee.worker_failure_count = UInt64(clamping: status.workerFailureCount)
         unsafe message.pointee.scheduling = unsafe schedulingActivity(status.scheduling)
         return unsafe message
     }
@@ -202,6 +214,9 @@ extension WireArena {
         unsafe message.pointee.tokens_per_second = worker.tokensPerSecond
         unsafe message.pointee.busy_fraction = worker.busyFraction
         unsafe message.pointee.bubble_fraction = worker.bubbleFraction
+        unsafe message.pointee.busy_seconds = worker.busySeconds
+        unsafe message.pointee.row_count = UInt64(clamping: worker.rowCount)
+        unsafe message.pointee.silent_seconds = worker.silentSeconds
         unsafe message.pointee.detail = unsafe optionalText(worker.detail)
         return unsafe message
     }

@@ -30,7 +30,9 @@ extension LatencySummary {
             medianMicroseconds: try WireReader.finite(
                 unsafe message.median_microseconds, "\(field).median_microseconds"),
             p99Microseconds: try WireReader.finite(unsafe message.p99_microseconds, "\(field).p99_microseconds"),
-            mostMicroseconds: try WireReader.finite(unsafe message.most_microseconds, "\(field).most_microseconds"))
+            mostMicroseconds: try WireReader.finite(unsafe message.most_microseconds, "\(field).most_microseconds"),
+            totalMicroseconds: try WireReader.finite(
+                unsafe message.total_microseconds, "\(field).total_microseconds"))
     }
 }
 
@@ -53,6 +55,7 @@ extension WireArena {
         unsafe turnaround.pointee.median_microseconds = activity.turnaround.medianMicroseconds
         unsafe turnaround.pointee.p99_microseconds = activity.turnaround.p99Microseconds
         unsafe turnaround.pointee.most_microseconds = activity.turnaround.mostMicroseconds
+        unsafe turnaround.pointee.total_microseconds = activity.turnaround.totalMicroseconds
         unsafe message.pointee.turnaround = unsafe turnaround
         return unsafe message
     }

@@ -31,7 +31,8 @@ import Testing
 
     private func answer(_ job: AnswerJob, _ engine: any Engine) async throws -> Answered {
         let run = try await AnswerRun(
-            engine: engine, job: job, connection: nil, farewell: Ending(), concurrentPromptCount: 1)
+            engine: engine, job: job, connection: nil, farewell: Ending(), concurrentPromptCount: 1,
+            meter: AnswerMeter(GatewayMetrics(), began: .now, choiceCount: job.choiceCount))
         var answered = Answered(
             texts: Array(repeating: "", count: 2), tokens: Array(repeating: [], count: 2), ends: [nil, nil])
         _ = try await run.forEach { item in

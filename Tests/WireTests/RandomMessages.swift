@@ -213,18 +213,20 @@ struct RandomMessages {
                     memoryLimitByteCount: random.number(1 << 50), memoryByteCount: random.number(1 << 50),
                     loadedFraction: random.double(), load: random.optional { $0.load() },
                     tokensPerSecond: random.double(), busyFraction: random.double(),
-                    bubbleFraction: random.double(),
+                    bubbleFraction: random.double(), busySeconds: random.double(), rowCount: random.number(1 << 50),
+                    silentSeconds: random.double(),
                     detail: random.optional { $0.text(300) })
             },
             runningRequestCount: number(1 << 40), waitingRequestCount: number(1 << 40),
             completedRequestCount: number(1 << 40), generatedTokenCount: number(1 << 50), uptimeSeconds: double(),
+            servedPlanCount: number(1 << 40), interruptionCount: number(1 << 40), workerFailureCount: number(1 << 40),
             scheduling: SchedulingActivity(
                 pageCount: number(1 << 30), usedPageCount: number(1 << 30), cachedPageCount: number(1 << 30),
                 lookedUpTokenCount: number(1 << 50), hitTokenCount: number(1 << 50), preemptionCount: number(1 << 40),
                 stepCount: number(1 << 50), rowCount: number(1 << 50), microBatchCount: number(65),
                 turnaround: LatencySummary(
                     count: number(1 << 50), medianMicroseconds: double(), p99Microseconds: double(),
-                    mostMicroseconds: double())))
+                    mostMicroseconds: double(), totalMicroseconds: double())))
     }
 
     mutating func generateMessage() -> GenerateMessage {

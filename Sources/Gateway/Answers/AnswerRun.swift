@@ -28,6 +28,7 @@ struct AnswerRun: Sendable {
     private let concurrentPromptCount: Int
     /// Names the rule that forbids a whole answer; nil when answers need not be seen whole.
     private let judge: (@Sendable (String) async throws -> String?)?
+    private let meter: AnswerMeter
 
     /// Hands the first prompt to the engine, so that a refusal is known before anything is answered.
     ///
@@ -37,7 +38,7 @@ struct AnswerRun: Sendable {
     ///   - judge: names the rule that forbids a whole answer; then nothing of an answer is told before its end.
     init(
         engine: any Engine, job: AnswerJob, connection: Ending?, farewell: Ending, concurrentPromptCount: Int,
-        judge: (@Sendable (String) async throws -> String?)? = nil
+        meter: AnswerMeter, judge: (@Sendable (String) async throws -> String?)? = nil
     ) async throws {
         self.engine = engine
         self.job = job
@@ -45,7 +46,13 @@ struct AnswerRun: Sendable {
         self.farewell = farewell
         self.concurrentPromptCount = concurrentPromptCount
         self.judge = judge
-        first = try await engine.generate(job.request(promptIndex: 0))
+        self.meter = meter
+        do {
+            first = try await engine.generate(job.request(promptIndex: 0))
+        } catch {
+            meter.refused()
+            throw error
+        }
     }
 
     /// What the client may still ask for.
@@ -59,6 +66,21 @@ struct AnswerRun: Sendable {
     /// - Returns: What the answer cost.
     func forEach(
         lookout: (pace: Duration, isSilent: @Sendable () -> Bool)? = nil, _ receive: (Item) async throws -> Void
+    ) async throws -> AnswerUsage {
+        var meter = meter
+        do {
+            let usage = try await forEach(lookout, &meter, receive)
+            meter.end()
+            return usage
+        } catch {
+            meter.end(error)
+            throw error
+        }
+    }
+
+    private func forEach(
+        _ lookout: (pace: Duration, isSilent: @Sendable () -> Bool)?, _ meter: inout AnswerMeter,
+        _ receive: (Item) async throws -> Void
     ) async throws -> AnswerUsage {
         let (arrivals, source) = AsyncThrowingStream<Arrival, any Error>.makeStream()
         let key = connection?.whenReached { source.finish(throwing: ClientGone()) }
@@ -93,6 +115,7 @@ struct AnswerRun: Sendable {
                 case .silence: try await receive(.silence)
                 case .event(let promptIndex, let event, let cancelChoice):
                     let progress = try assembly.consume(event, promptIndex: promptIndex)
+                    meter.note(event, firstChoice: promptIndex * job.shared.choiceCount)
                     progress.stopped.forEach(cancelChoice)
                     for (choice, delta) in progress.deltas {
                         guard let judge else {

@@ -19,6 +19,9 @@ struct Answering: Sendable {
     let farewell: Ending
     let filter: ContentFilter?
     let audit: AuditEntry?
+    let metrics: GatewayMetrics
+    /// When the request came in.
+    let began: ContinuousClock.Instant
 
     /// `POST /v1/completions`
     func complete(_ body: JSONValue) async throws -> Response {
@@ -120,7 +123,8 @@ struct Answering: Sendable {
         }
         return try await AnswerRun(
             engine: engine, job: job, connection: await ConnectionWatch.connection(of: channel),
-            farewell: farewell, concurrentPromptCount: max(configuration.concurrentPromptCount, 1), judge: judge)
+            farewell: farewell, concurrentPromptCount: max(configuration.concurrentPromptCount, 1),
+            meter: AnswerMeter(metrics, began: began, choiceCount: job.choiceCount), judge: judge)
     }
 
     private func whole(_ run: AnswerRun, job: AnswerJob, shape: any AnswerShape) async throws -> Response {

@@ -5,6 +5,8 @@ import NIOCore
 struct GatewayContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     let channel: any Channel
+    /// When the request came in.
+    let began = ContinuousClock.now
 
     init(source: ApplicationRequestContextSource) {
         coreContext = CoreRequestContextStorage(source: source)

@@ -14,6 +14,7 @@ struct GatewayResponder: HTTPResponder {
     let model: ServedModel
     let responses: any ResponseStore
     let configuration: GatewayConfiguration
+    let metrics: GatewayMetrics
     let logger: Logger
     let farewell: Ending
     private let cors: CORSPolicy
@@ -22,12 +23,13 @@ struct GatewayResponder: HTTPResponder {
 
     init(
         engine: any Engine, model: ServedModel, responses: any ResponseStore, configuration: GatewayConfiguration,
-        logger: Logger, farewell: Ending, filter: ContentFilter?, auditLog: AuditLog?
+        metrics: GatewayMetrics, logger: Logger, farewell: Ending, filter: ContentFilter?, auditLog: AuditLog?
     ) {
         self.engine = engine
         self.model = model
         self.responses = responses
         self.configuration = configuration
+        self.metrics = metrics
         self.logger = logger
         self.farewell = farewell
         cors = CORSPolicy(configuration.corsOrigins)
@@ -36,7 +38,6 @@ struct GatewayResponder: HTTPResponder {
     }
 
     func respond(to request: Request, context: GatewayContext) async throws -> Response {
-        let start = ContinuousClock.now
         let requestID = Self.requestID(request.headers)
         var logger = logger
         logger[metadataKey: "request_id"] = .string(requestID)
@@ -56,13 +57,16 @@ struct GatewayResponder: HTTPResponder {
         audit?.end(status: response.status.code)
         response.headers[.requestID] = requestID
         cors.mark(&response, to: request)
+        metrics.answered(
+            route: Route.label(of: request), method: request.method,
+            code: response.status.code)
         if request.method == .head { response = response.createHeadResponse() }
         logger.log(
             level: request.method == .get ? .debug : .info, "answered",
             metadata: [
                 "method": .string(request.method.rawValue), "path": .string(String(request.uri.path.prefix(256))),
                 "code": .stringConvertible(response.status.code),
-                "milliseconds": .stringConvertible((ContinuousClock.now - start) / .milliseconds(1)),
+                "milliseconds": .stringConvertible((ContinuousClock.now - context.began) / .milliseconds(1)),
             ])
         return response
     }
@@ -98,7 +102,7 @@ struct GatewayResponder: HTTPResponder {
         let answering = Answering(
             engine: engine, model: model, responses: ClientResponseStore(responses, of: identity),
             configuration: configuration, logger: logger, channel: context.channel, identity: identity,
-            farewell: farewell, filter: filter, audit: audit)
+            farewell: farewell, filter: filter, audit: audit, metrics: metrics, began: context.began)
         func body() async throws -> JSONValue {
             try await RequestBodyReader.json(request, maxByteCount: configuration.maxBodyByteCount)
         }
@@ -128,6 +132,7 @@ struct GatewayResponder: HTTPResponder {
         case .health, .healthAlias: return Self.json(["status": "ok"])
         case .readiness: return await readiness()
         case .status: return Self.json(encoded: try Self.encode(try await engine.status()))
+        case .metrics: return await report()
         case .openAPI: return Self.json(encoded: OpenAPIDocument.bytes)
         }
     }
@@ -155,6 +160,27 @@ struct GatewayResponder: HTTPResponder {
                 ["status": "unavailable", "reason": .string(APIError(error).message)], status: .serviceUnavailable)
         }
     }
+
+    /// What Prometheus scrapes. The coordinator is asked once, and what it does not tell in time is left out.
+    private func report() async -> Response {
+        let status = await withTaskGroup(of: ClusterStatus?.self) { group in
+            group.addTask { try? await engine.status() }
+            group.addTask {
+                try? await Task.sleep(for: Self.scrapePatience)
+                return nil
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? nil
+        }
+        let report = MetricsReport(
+            metrics: metrics, process: ProcessFigures.read(), status: status, version: configuration.version)
+        return Response(
+            status: .ok, headers: [.contentType: MetricsText.contentType, .cacheControl: "no-store"],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: report.text().bytes)))
+    }
+
+    /// Prometheus waits 10 seconds unless it is told otherwise.
+    private static let scrapePatience = Duration.seconds(4)
 
     private func failure(
         _ error: any Error, request: Request, requestID: String, context: GatewayContext, logger: Logger

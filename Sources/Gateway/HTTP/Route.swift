@@ -19,7 +19,7 @@ enum Route: CaseIterable, Hashable, Sendable {
     case messages, countMessageTokens
     case embeddings, ollamaEmbed, ollamaEmbedOne
     case ollamaChat, ollamaGenerate, ollamaTags, ollamaShow, ollamaRunning, ollamaVersion
-    case health, healthAlias, readiness, status, openAPI
+    case health, healthAlias, readiness, status, metrics, openAPI
 
     var method: HTTPRequest.Method {
         switch self {
@@ -29,7 +29,7 @@ enum Route: CaseIterable, Hashable, Sendable {
         case .deleteResponse: .delete
         case .root, .models, .model, .tokenizerInfo, .response, .ollamaTags, .ollamaRunning, .ollamaVersion, .health,
             .healthAlias,
-            .readiness, .status, .openAPI:
+            .readiness, .status, .metrics, .openAPI:
             .get
         }
     }
@@ -62,6 +62,7 @@ enum Route: CaseIterable, Hashable, Sendable {
         case .healthAlias: "/health"
         case .readiness: "/readyz"
         case .status: "/status"
+        case .metrics: "/metrics"
         case .openAPI: "/openapi.json"
         }
     }

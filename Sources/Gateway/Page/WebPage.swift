@@ -80,6 +80,9 @@ enum WebPage {
             status: .ok, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: file.bytes)))
     }
 
+    /// Whether the path is the page's or one of its files'.
+    static func serves(_ request: Request) -> Bool { file(for: request) != nil }
+
     private static func file(for request: Request) -> File? {
         guard request.uri.path == "/" else { return files[request.uri.path] }
         let accepted = request.headers[values: .accept].joined(separator: ",").lowercased()

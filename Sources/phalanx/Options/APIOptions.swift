@@ -64,7 +64,7 @@ struct APIOptions: ParsableArguments {
     var isEncrypted: Bool { tlsCert != nil }
 
     func configuration(host: String, port: Int) -> GatewayConfiguration {
-        var configuration = GatewayConfiguration(host: host, port: port)
+        var configuration = GatewayConfiguration(host: host, port: port, version: ProductVersion.text)
         if let tlsCert, let tlsKey {
             configuration.tls = TLSFiles(certificatePath: tlsCert, keyPath: tlsKey)
         }

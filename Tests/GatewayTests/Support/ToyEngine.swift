@@ -32,12 +32,14 @@ final class ToyEngine: Engine {
     /// The only good key, of the client "alice"; nil when everybody may ask.
     private let key: String?
     private let limits: RateLimits?
+    /// Thrown instead of the status.
+    private let silence: EngineError?
     private let log = Mutex(Log())
 
     init(
         contextLength: Int = 4096, tokenDelay: Duration? = nil, prefillDelay: Duration? = nil,
         refusal: EngineError? = nil, breakdown: (tokenCount: Int, error: EngineError)? = nil,
-        state: ClusterStatus.State = .ready, key: String? = nil, limits: RateLimits? = nil,
+        state: ClusterStatus.State = .ready, silence: EngineError? = nil, key: String? = nil, limits: RateLimits? = nil,
         script: @escaping Script = ToyEngine.standardScript
     ) {
         self.contextLength = contextLength
@@ -48,6 +50,7 @@ final class ToyEngine: Engine {
         self.state = state
         self.key = key
         self.limits = limits
+        self.silence = silence
         self.script = script
     }
 
@@ -82,7 +85,8 @@ final class ToyEngine: Engine {
     }
 
     func status() async throws -> ClusterStatus {
-        ClusterStatus(
+        if let silence { throw silence }
+        return ClusterStatus(
             state: state, reason: state == .ready ? nil : "1 of 2 workers has joined", epoch: Epoch(term: 1, plan: 2),
             model: model, workers: [], runningRequestCount: record.runningCount, waitingRequestCount: 0,
             completedRequestCount: 0, generatedTokenCount: 0, uptimeSeconds: 1)

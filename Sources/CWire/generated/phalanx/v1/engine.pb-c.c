@@ -1682,7 +1682,7 @@ const ProtobufCMessageDescriptor phalanx__v1__model_description__descriptor =
   (ProtobufCMessageInit) phalanx__v1__model_description__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__worker_status__field_descriptors[15] =
+static const ProtobufCFieldDescriptor phalanx__v1__worker_status__field_descriptors[18] =
 {
   {
     "id",
@@ -1864,11 +1864,48 @@ static const ProtobufCFieldDescriptor phalanx__v1__worker_status__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "busy_seconds",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__WorkerStatus, busy_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "row_count",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__WorkerStatus, row_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "silent_seconds",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__WorkerStatus, silent_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__worker_status__field_indices_by_name[] = {
   1,   /* field[1] = address */
   13,   /* field[13] = bubble_fraction */
   10,   /* field[10] = busy_fraction */
+  15,   /* field[15] = busy_seconds */
   11,   /* field[11] = detail */
   0,   /* field[0] = id */
   4,   /* field[4] = layers */
@@ -1878,6 +1915,8 @@ static const unsigned phalanx__v1__worker_status__field_indices_by_name[] = {
   6,   /* field[6] = memory_limit_byte_count */
   2,   /* field[2] = process_id */
   14,   /* field[14] = replica */
+  16,   /* field[16] = row_count */
+  17,   /* field[17] = silent_seconds */
   3,   /* field[3] = state */
   5,   /* field[5] = thread_count */
   9,   /* field[9] = tokens_per_second */
@@ -1885,7 +1924,7 @@ static const unsigned phalanx__v1__worker_status__field_indices_by_name[] = {
 static const ProtobufCIntRange phalanx__v1__worker_status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 15 }
+  { 0, 18 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__worker_status__descriptor =
 {
@@ -1895,14 +1934,14 @@ const ProtobufCMessageDescriptor phalanx__v1__worker_status__descriptor =
   "Phalanx__V1__WorkerStatus",
   "phalanx.v1",
   sizeof(Phalanx__V1__WorkerStatus),
-  15,
+  18,
   phalanx__v1__worker_status__field_descriptors,
   phalanx__v1__worker_status__field_indices_by_name,
   1,  phalanx__v1__worker_status__number_ranges,
   (ProtobufCMessageInit) phalanx__v1__worker_status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__cluster_status__field_descriptors[11] =
+static const ProtobufCFieldDescriptor phalanx__v1__cluster_status__field_descriptors[14] =
 {
   {
     "state",
@@ -2036,24 +2075,63 @@ static const ProtobufCFieldDescriptor phalanx__v1__cluster_status__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "served_plan_count",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__ClusterStatus, served_plan_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "interruption_count",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__ClusterStatus, interruption_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "worker_failure_count",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__ClusterStatus, worker_failure_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__cluster_status__field_indices_by_name[] = {
   7,   /* field[7] = completed_request_count */
   2,   /* field[2] = epoch */
   8,   /* field[8] = generated_token_count */
+  12,   /* field[12] = interruption_count */
   3,   /* field[3] = model */
   1,   /* field[1] = reason */
   5,   /* field[5] = running_request_count */
   10,   /* field[10] = scheduling */
+  11,   /* field[11] = served_plan_count */
   0,   /* field[0] = state */
   9,   /* field[9] = uptime_seconds */
   6,   /* field[6] = waiting_request_count */
+  13,   /* field[13] = worker_failure_count */
   4,   /* field[4] = workers */
 };
 static const ProtobufCIntRange phalanx__v1__cluster_status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__cluster_status__descriptor =
 {
@@ -2063,7 +2141,7 @@ const ProtobufCMessageDescriptor phalanx__v1__cluster_status__descriptor =
   "Phalanx__V1__ClusterStatus",
   "phalanx.v1",
   sizeof(Phalanx__V1__ClusterStatus),
-  11,
+  14,
   phalanx__v1__cluster_status__field_descriptors,
   phalanx__v1__cluster_status__field_indices_by_name,
   1,  phalanx__v1__cluster_status__number_ranges,
@@ -2225,7 +2303,7 @@ const ProtobufCMessageDescriptor phalanx__v1__scheduling_activity__descriptor =
   (ProtobufCMessageInit) phalanx__v1__scheduling_activity__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__latency_summary__field_descriptors[4] =
+static const ProtobufCFieldDescriptor phalanx__v1__latency_summary__field_descriptors[5] =
 {
   {
     "count",
@@ -2275,17 +2353,30 @@ static const ProtobufCFieldDescriptor phalanx__v1__latency_summary__field_descri
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "total_microseconds",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__LatencySummary, total_microseconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__latency_summary__field_indices_by_name[] = {
   0,   /* field[0] = count */
   1,   /* field[1] = median_microseconds */
   3,   /* field[3] = most_microseconds */
   2,   /* field[2] = p99_microseconds */
+  4,   /* field[4] = total_microseconds */
 };
 static const ProtobufCIntRange phalanx__v1__latency_summary__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__latency_summary__descriptor =
 {
@@ -2295,7 +2386,7 @@ const ProtobufCMessageDescriptor phalanx__v1__latency_summary__descriptor =
   "Phalanx__V1__LatencySummary",
   "phalanx.v1",
   sizeof(Phalanx__V1__LatencySummary),
-  4,
+  5,
   phalanx__v1__latency_summary__field_descriptors,
   phalanx__v1__latency_summary__field_indices_by_name,
   1,  phalanx__v1__latency_summary__number_ranges,

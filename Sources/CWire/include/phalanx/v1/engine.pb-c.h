@@ -218,10 +218,19 @@ struct  Phalanx__V1__WorkerStatus
    * Absent while the worker is a stage of none.
    */
   Phalanx__V1__Count *replica;
+  /*
+   * Since the worker was given its layers.
+   */
+  double busy_seconds;
+  uint64_t row_count;
+  /*
+   * Since the worker was last heard of.
+   */
+  double silent_seconds;
 };
 #define PHALANX__V1__WORKER_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__worker_status__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, PHALANX__V1__WORKER_STATE__WORKER_STATE_UNSPECIFIED, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, PHALANX__V1__WORKER_STATE__WORKER_STATE_UNSPECIFIED, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, NULL, 0, 0, 0 }
 
 
 struct  Phalanx__V1__ClusterStatus
@@ -239,10 +248,16 @@ struct  Phalanx__V1__ClusterStatus
   uint64_t generated_token_count;
   double uptime_seconds;
   Phalanx__V1__SchedulingActivity *scheduling;
+  /*
+   * Times that a pipeline began to serve, that one which served fell, and that a worker failed, was lost or left.
+   */
+  uint64_t served_plan_count;
+  uint64_t interruption_count;
+  uint64_t worker_failure_count;
 };
 #define PHALANX__V1__CLUSTER_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__cluster_status__descriptor) \
-    , PHALANX__V1__CLUSTER_STATE__CLUSTER_STATE_UNSPECIFIED, NULL, NULL, NULL, 0,NULL, 0, 0, 0, 0, 0, NULL }
+    , PHALANX__V1__CLUSTER_STATE__CLUSTER_STATE_UNSPECIFIED, NULL, NULL, NULL, 0,NULL, 0, 0, 0, 0, 0, NULL, 0, 0, 0 }
 
 
 /*
@@ -277,10 +292,11 @@ struct  Phalanx__V1__LatencySummary
   double median_microseconds;
   double p99_microseconds;
   double most_microseconds;
+  double total_microseconds;
 };
 #define PHALANX__V1__LATENCY_SUMMARY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__latency_summary__descriptor) \
-    , 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0 }
 
 
 struct  Phalanx__V1__GenerationRequest
