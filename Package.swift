@@ -125,7 +125,7 @@ let package = Package(
                 "Checkpoint",
                 "Host", "Kernels", "CoordinatorClient", histogram, logging,
             ]),
-        module("Terminal", ["Inference"]),
+        module("Terminal", ["Inference", logging]),
         module(
             "Bench",
             ["Phi", "Checkpoint", "Kernels", "Host", "Inference", "Tokenization", "Grammar", "CBench", histogram]),
@@ -167,7 +167,7 @@ let package = Package(
                 nioCore,
                 nioHTTP1, nioSSL, httpTypes, logging, lifecycle,
             ]),
-        tests("Terminal", ["Terminal", "Inference"]),
+        tests("Terminal", ["Terminal", "Inference", logging]),
         tests(
             "Node",
             [

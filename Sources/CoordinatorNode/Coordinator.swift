@@ -346,19 +346,34 @@ public actor Coordinator {
         }
         if let outageBegan, now - outageBegan > Double(configuration.outageMilliseconds) { throw unavailable }
         try grammars.check(request)
+        var logger = logger
+        logger[metadataKey: "request_id"] = "\(request.id)"
+        for (key, value) in request.trace?.logFields ?? [] { logger[metadataKey: key] = .string(value) }
         var request = request
-        let charge = try clients.admit(&request, contextLength: model.description.contextLength, now: now)
+        let charge: ClientDesk.Charge?
         let ticket: RequestTicket
         do throws(EngineError) {
-            ticket = try router.submit(request, now: now, using: &generator)
+            charge = try clients.admit(&request, contextLength: model.description.contextLength, now: now)
+            do throws(EngineError) {
+                ticket = try router.submit(request, now: now, using: &generator)
+            } catch {
+                clients.undo(charge, now: now)
+                throw error
+            }
+            clients.open(ticket, charge)
         } catch {
-            clients.undo(charge, now: now)
+            logger.info("Refused", metadata: ["error": "\(error)"])
             throw error
         }
-        clients.open(ticket, charge)
+        logger.info(
+            "Admitted",
+            metadata: [
+                "prompt_tokens": "\(request.prompt.count)", "choices": "\(request.choiceCount)",
+                "client": "\(request.client)",
+            ])
         grammars.open(ticket, request)
         let (events, continuation) = AsyncThrowingStream.makeStream(of: GenerationEvent.self)
-        streams.add(ticket, continuation)
+        streams.add(ticket, continuation, logger: logger)
         continuation.onTermination = { [weak self] termination in
             guard case .cancelled = termination else { return }
             Task { await self?.cancel(ticket) }

@@ -1,5 +1,6 @@
 /// A request as the engine sees it: token ids, no text.
 public struct GenerationRequest: Hashable, Sendable {
+    /// Names the request in logs; two may have the same name.
     public var id: RequestID
     public var prompt: [Int32]
     /// Tokens of the answer that the client already has (per the single choice), when a stream is resumed.
@@ -35,13 +36,16 @@ public struct GenerationRequest: Hashable, Sendable {
     public var wantsEmbedding: Bool
     /// Of the client's API key, by which it is known and limited; nil when it showed none.
     public var key: KeyHash?
+    /// The trace that the request is part of, for logs.
+    public var trace: TraceContext?
 
     public init(
         id: RequestID, prompt: [Int32], generated: [Int32] = [], choiceCount: Int = 1, maxTokens: Int? = nil,
         sampling: SamplingParameters = SamplingParameters(), seed: UInt64? = nil, ignoreEndOfSequence: Bool = false,
         stopTokens: [Int32] = [], logprobCount: Int? = nil, promptLogprobCount: Int? = nil,
         timeoutMilliseconds: Int? = nil, client: String = "", priority: Int = 0, cacheSalt: String? = nil,
-        grammar: GrammarConstraint? = nil, wantsEmbedding: Bool = false, key: KeyHash? = nil
+        grammar: GrammarConstraint? = nil, wantsEmbedding: Bool = false, key: KeyHash? = nil,
+        trace: TraceContext? = nil
     ) {
         self.id = id
         self.prompt = prompt
@@ -61,5 +65,6 @@ public struct GenerationRequest: Hashable, Sendable {
         self.grammar = grammar
         self.wantsEmbedding = wantsEmbedding
         self.key = key
+        self.trace = trace
     }
 }

@@ -11,10 +11,14 @@ public struct SequenceAdmission: Hashable, Sendable {
     public let logprobCount: Int?
     /// Alternatives to report per prompt token; nil when no prompt log-probabilities are wanted.
     public let promptLogprobCount: Int?
+    /// The request that the sequence belongs to and its trace (without `state`), for logs.
+    public let request: RequestID
+    public let trace: TraceContext?
 
     public init(
         sequence: SequenceID, prompt: [Int32], generated: [Int32], sampling: SamplingParameters, seed: UInt64,
-        choice: Int, logprobCount: Int?, promptLogprobCount: Int?
+        choice: Int, logprobCount: Int?, promptLogprobCount: Int?, request: RequestID = RequestID(""),
+        trace: TraceContext? = nil
     ) {
         self.sequence = sequence
         self.prompt = prompt
@@ -24,6 +28,8 @@ public struct SequenceAdmission: Hashable, Sendable {
         self.choice = choice
         self.logprobCount = logprobCount
         self.promptLogprobCount = promptLogprobCount
+        self.request = request
+        self.trace = trace
     }
 }
 

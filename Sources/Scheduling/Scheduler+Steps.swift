@@ -167,7 +167,8 @@ extension Scheduler {
         SequenceAdmission(
             sequence: sequence.id, prompt: request.prompt, generated: sequence.generated, sampling: request.sampling,
             seed: sequence.seed, choice: sequence.choice, logprobCount: request.logprobCount,
-            promptLogprobCount: sequence.scoresAreSent ? nil : request.promptLogprobCount)
+            promptLogprobCount: sequence.scoresAreSent ? nil : request.promptLogprobCount, request: request.id,
+            trace: request.trace?.withoutState)
     }
 
     /// What the stages must learn of the sequence's page table: with an admission all of it, otherwise the new pages.

@@ -11,11 +11,17 @@ public final class ProgressBar: Sendable {
 
     private let state = Mutex(State())
     private let isTerminal: Bool
+    private let isSilent: Bool
 
-    public init() { isTerminal = isatty(2) == 1 }
+    /// - Parameter isSilent: Shows nothing: the error output is for programs.
+    public init(isSilent: Bool = false) {
+        isTerminal = isatty(2) == 1
+        self.isSilent = isSilent
+    }
 
     /// Shows how far something is: `fraction` from 0 to 1. A detail may change all the time.
     public func show(_ label: String, detail: String = "", fraction: Double) {
+        guard !isSilent else { return }
         let fraction = min(max(fraction.isFinite ? fraction : 0, 0), 1)
         state.withLock { state in
             if isTerminal {

@@ -64,6 +64,8 @@ extension WireArena {
         unsafe message.pointee.client = unsafe text(request.client, limit: WireLimits.nameByteCount)
         unsafe message.pointee.priority = Int32(clamping: request.priority)
         unsafe message.pointee.cache_salt = unsafe optionalText(request.cacheSalt, limit: WireLimits.nameByteCount)
+        unsafe message.pointee.traceparent = unsafe string(request.trace?.traceparent ?? "")
+        unsafe message.pointee.tracestate = unsafe string(request.trace?.state ?? "")
         if let constraint = request.grammar {
             let grammar = unsafe make(phalanx__v1__grammar__init)
             // Never cut, which would make another grammar of it: what is too long is refused.
@@ -114,6 +116,9 @@ extension GenerationRequest {
             cacheSalt: try unsafe WireReader.text(
                 message.cache_salt, "\(field).cache_salt", limit: WireLimits.nameByteCount),
             grammar: grammar, wantsEmbedding: unsafe message.wants_embedding != 0,
-            key: try unsafe WireReader.keyHash(message.key_hash, "\(field).key_hash"))
+            key: try unsafe WireReader.keyHash(message.key_hash, "\(field).key_hash"),
+            trace: TraceContext(
+                traceparent: try unsafe WireReader.string(message.traceparent, "\(field).traceparent"),
+                tracestate: try unsafe WireReader.string(message.tracestate, "\(field).tracestate")))
     }
 }

@@ -27,6 +27,8 @@ extension WireArena {
         unsafe message.pointee.choice = UInt32(clamping: admission.choice)
         unsafe message.pointee.logprob_count = unsafe count(admission.logprobCount)
         unsafe message.pointee.prompt_logprob_count = unsafe count(admission.promptLogprobCount)
+        unsafe message.pointee.request_id = unsafe text(admission.request.rawValue, limit: WireLimits.nameByteCount)
+        unsafe message.pointee.traceparent = unsafe string(admission.trace?.traceparent ?? "")
         return unsafe message
     }
 
@@ -116,7 +118,9 @@ extension SequenceAdmission {
             choice: try WireReader.int(unsafe message.choice, 0...WireLimits.choiceCount, "\(field).choice"),
             logprobCount: try unsafe WireReader.count(message.logprob_count, alternatives, "\(field).logprob_count"),
             promptLogprobCount: try unsafe WireReader.count(
-                message.prompt_logprob_count, alternatives, "\(field).prompt_logprob_count"))
+                message.prompt_logprob_count, alternatives, "\(field).prompt_logprob_count"),
+            request: RequestID(try unsafe WireReader.string(message.request_id, "\(field).request_id")),
+            trace: TraceContext(traceparent: try unsafe WireReader.string(message.traceparent, "\(field).traceparent")))
     }
 }
 

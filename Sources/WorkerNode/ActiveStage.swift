@@ -155,6 +155,7 @@ final class ActiveStage: Sendable {
                 "epoch": "\(assignment.epoch)",
             ])
         for await activation in queue.activations {
+            logAdmissions(of: activation.step)
             let outcome = try await host.run(activation)
             queue.finished()
             switch outcome {
@@ -190,6 +191,20 @@ final class ActiveStage: Sendable {
         _ = try await transfer.fetch(since: clocks)
         if let journal = await predecessor.withLock({ $0 })?.host?.journal { await host.adopt(journal) }
         predecessor.withLock { $0 = nil }
+    }
+
+    private func logAdmissions(of step: Step) {
+        guard logger.logLevel <= .debug else { return }
+        for admission in step.admissions {
+            var logger = logger
+            for (key, value) in admission.trace?.logFields ?? [] { logger[metadataKey: key] = .string(value) }
+            logger.debug(
+                "Admitted",
+                metadata: [
+                    "request_id": "\(admission.request)", "sequence": "\(admission.sequence.rawValue)",
+                    "step": "\(step.number)", "epoch": "\(step.epoch)",
+                ])
+        }
     }
 
     private func load(_ host: StageHost) async throws -> Int {

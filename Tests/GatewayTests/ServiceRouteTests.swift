@@ -62,4 +62,27 @@ struct ServiceRouteTests {
             #expect(id?.hasPrefix("req-") == true)
         }
     }
+
+    @Test func `the trace and the request's id go on to the engine`() async throws {
+        let engine = ToyEngine()
+        try await withGateway(engine) { client in
+            var request = client.request(.POST, "/v1/completions", #"{"prompt": ["a", "b"], "max_tokens": 1}"#)
+            request.headers.add(name: "x-request-id", value: "abc-1")
+            request.headers.add(name: "traceparent", value: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+            request.headers.add(name: "tracestate", value: "congo=t61")
+            let answer = try await client.send(request)
+            #expect(answer.code == 200)
+            let requests = engine.record.requests
+            #expect(Set(requests.map(\.id.rawValue)) == ["abc-1-0", "abc-1-1"])
+            for trace in requests.map(\.trace) {
+                #expect(trace?.traceID == "4bf92f3577b34da6a3ce929d0e0e4736")
+                #expect(trace?.spanID != "00f067aa0ba902b7" && trace?.spanID == requests[0].trace?.spanID)
+                #expect(trace?.isSampled == true && trace?.state == "congo=t61")
+            }
+            request.headers.replaceOrAdd(name: "traceparent", value: "00-nonsense-01")
+            let other = try await client.send(request)
+            #expect(other.code == 200)
+            #expect(engine.record.requests.last?.trace == nil)
+        }
+    }
 }

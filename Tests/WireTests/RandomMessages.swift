@@ -102,9 +102,16 @@ struct RandomMessages {
                     sequence: SequenceID(random.uint64()), prompt: random.tokens(), generated: random.tokens(),
                     sampling: random.sampling(), seed: random.uint64(), choice: random.number(127),
                     logprobCount: random.optional { $0.number(20) },
-                    promptLogprobCount: random.optional { $0.number(20) })
+                    promptLogprobCount: random.optional { $0.number(20) }, request: RequestID(random.text()),
+                    trace: random.trace()?.withoutState)
             },
             slices: list(4) { $0.slice() }, retired: list(5) { SequenceID($0.uint64()) })
+    }
+
+    mutating func trace() -> TraceContext? {
+        guard flag() else { return nil }
+        let parent = "00-000000000000000000000000000000\(flag() ? "a1" : "b2")-00f067aa0ba902b7-0\(flag() ? 1 : 0)"
+        return TraceContext(traceparent: parent, tracestate: flag() ? "a=1,b@c=x y" : "")
     }
 
     mutating func result() -> StepResult {
@@ -241,7 +248,7 @@ struct RandomMessages {
                 cacheSalt: optional { $0.text() },
                 grammar: optional { random in
                     GrammarConstraint(gbnf: random.text(70_000), beginsText: random.flag())
-                }, wantsEmbedding: flag(), key: flag() ? keyHash() : nil))
+                }, wantsEmbedding: flag(), key: flag() ? keyHash() : nil, trace: trace()))
     }
 
     mutating func reply() -> EngineReply {

@@ -28,13 +28,16 @@ struct AnswerJob: Sendable {
     let client: String
     /// By which the engine knows the client; its name counts then.
     var key: KeyHash?
+    /// The HTTP request's, which names it in the logs of all nodes.
+    var requestID = ""
+    var trace: TraceContext?
 
     var choiceCount: Int { prompts.count * shared.choiceCount }
 
     /// What the engine is asked for one of the prompts.
     func request(promptIndex: Int) -> GenerationRequest {
         GenerationRequest(
-            id: RequestID(prompts.count == 1 ? id : "\(id)-\(promptIndex)"),
+            id: RequestID(prompts.count == 1 ? requestID : "\(requestID)-\(promptIndex)"),
             prompt: prompts[promptIndex],
             choiceCount: shared.choiceCount,
             maxTokens: maxTokens,
@@ -49,7 +52,7 @@ struct AnswerJob: Sendable {
             priority: shared.priority,
             cacheSalt: shared.cacheSalt,
             grammar: grammar.map { GrammarConstraint(gbnf: $0, beginsText: !continuesText) },
-            wantsEmbedding: wantsEmbedding, key: key)
+            wantsEmbedding: wantsEmbedding, key: key, trace: trace)
     }
 
     /// Checks that all tokens are the model's.

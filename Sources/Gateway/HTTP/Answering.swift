@@ -19,6 +19,8 @@ struct Answering: Sendable {
     let farewell: Ending
     let filter: ContentFilter?
     let audit: AuditEntry?
+    let requestID: String
+    let trace: TraceContext?
     let metrics: GatewayMetrics
     /// When the request came in.
     let began: ContinuousClock.Instant
@@ -115,6 +117,8 @@ struct Answering: Sendable {
     /// Hands a job to the engine; what comes back is held against the filter.
     func run(_ job: AnswerJob) async throws -> AnswerRun {
         var job = job
+        job.requestID = requestID
+        job.trace = trace
         job.filter = filter
         audit?.note("model", .string(job.model.id))
         var judge: (@Sendable (String) async throws -> String?)?

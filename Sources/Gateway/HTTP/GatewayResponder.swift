@@ -41,10 +41,13 @@ struct GatewayResponder: HTTPResponder {
         let requestID = Self.requestID(request.headers)
         var logger = logger
         logger[metadataKey: "request_id"] = .string(requestID)
+        let trace = TraceContext(headers: request.headers)
+        for (key, value) in trace?.logFields ?? [] { logger[metadataKey: key] = .string(value) }
         let audit = audit(request, requestID)
         var response: Response
         do {
-            response = try await answer(request, context: context, logger: logger, audit: audit)
+            response = try await answer(
+                request, context: context, requestID: requestID, trace: trace, logger: logger, audit: audit)
         } catch let error as HTTPParserError {
             // The server closes the connection with a 400 of its own.
             throw error
@@ -80,7 +83,8 @@ struct GatewayResponder: HTTPResponder {
     }
 
     private func answer(
-        _ request: Request, context: GatewayContext, logger: Logger, audit: AuditEntry?
+        _ request: Request, context: GatewayContext, requestID: String, trace: TraceContext?, logger: Logger,
+        audit: AuditEntry?
     ) async throws -> Response {
         if let preflight = cors.preflight(request) { return preflight }
         if let page = WebPage.response(to: request) { return page }
@@ -102,7 +106,8 @@ struct GatewayResponder: HTTPResponder {
         let answering = Answering(
             engine: engine, model: model, responses: ClientResponseStore(responses, of: identity),
             configuration: configuration, logger: logger, channel: context.channel, identity: identity,
-            farewell: farewell, filter: filter, audit: audit, metrics: metrics, began: context.began)
+            farewell: farewell, filter: filter, audit: audit, requestID: requestID, trace: trace, metrics: metrics,
+            began: context.began)
         func body() async throws -> JSONValue {
             try await RequestBodyReader.json(request, maxByteCount: configuration.maxBodyByteCount)
         }

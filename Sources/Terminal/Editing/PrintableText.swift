@@ -9,7 +9,7 @@ public enum PrintableText {
         return String(scalars)
     }
 
-    private static func steers(_ scalar: Unicode.Scalar) -> Bool {
+    static func steers(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x09, 0x0A: false
         case 0..<0x20, 0x7F...0x9F, 0x202A...0x202E, 0x2066...0x2069: true

@@ -78,7 +78,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
         let layerCount = await coordinator.layerCount
         try model.checkWorkers(workers, layerCount: layerCount)
         let address = "\(bind):\(try await coordinator.start(serving: authority?.handlers ?? [:]))"
-        note("Workers join with: phalanx worker --join \(address)\(authority == nil ? "" : " --token-file FILE")")
+        logs.note("Workers join with: phalanx worker --join \(address)\(authority == nil ? "" : " --token-file FILE")")
         var services: [any Service] = [TaskService { try await coordinator.run() }]
         if let authority { services.append(TaskService { try await authority.run() }) }
         var gateway: Serving.GatewayHandle?
@@ -96,19 +96,19 @@ struct CoordinatorCommand: AsyncParsableCommand {
     private func announcement(
         _ coordinator: Coordinator, address: String, gateway: Serving.GatewayHandle?
     ) -> TaskService {
-        let readyFile = readyFile
+        let (readyFile, logs) = (readyFile, logs)
         return TaskService {
             let url = try await gateway?.url()
             var lastReason: String?
             while true {
                 let status = try await coordinator.status()
                 if status.state == .ready {
-                    note("Serving \(status.model.id)\(url.map { " at \($0)/v1" } ?? "").")
+                    logs.note("Serving \(status.model.id)\(url.map { " at \($0)/v1" } ?? "").")
                     let file = ReadyFile(url: url ?? "", coordinator: address, status: status)
                     if let readyFile { try file.write(to: readyFile) }
                     break
                 }
-                if let reason = status.reason, reason != lastReason { note(reason) }
+                if let reason = status.reason, reason != lastReason { logs.note(reason) }
                 lastReason = status.reason
                 try await Task.sleep(for: .milliseconds(100))
             }

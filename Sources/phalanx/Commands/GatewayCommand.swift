@@ -44,8 +44,9 @@ struct GatewayCommand: AsyncParsableCommand {
             transport: trust.transport, host: coordinator.host, port: coordinator.port,
             logger: logs.logger("phalanx.gateway"))
         let gateway = try await Serving.gateway(engine: engine, host: host, port: port, api: api, logs: logs)
+        let logs = logs
         let announcement = TaskService {
-            note(
+            logs.note(
                 "Gateway at \(try await gateway.url())/v1 for the coordinator at \(coordinator.host):\(coordinator.port)."
             )
             try await Serving.untilCancelled()

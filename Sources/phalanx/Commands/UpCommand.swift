@@ -70,12 +70,12 @@ struct UpCommand: AsyncParsableCommand {
     private func serve(_ cluster: LocalCluster) async throws {
         let gateway = try await Serving.gateway(
             engine: cluster.coordinator, host: host, port: port, api: api, logs: logs)
-        let readyFile = readyFile
+        let (readyFile, logs) = (readyFile, logs)
         let announcement = TaskService {
             try await cluster.waitUntilReady()
             let url = try await gateway.url()
             let status = try await cluster.coordinator.status()
-            note(
+            logs.note(
                 "Serving \(status.model.id) at \(url)/v1 over \(workers) worker\(workers == 1 ? "" : "s") (Ctrl-C stops). "
                     + "Further workers join at 127.0.0.1:\(cluster.coordinatorPort).")
             let file = ReadyFile(url: url, coordinator: "127.0.0.1:\(cluster.coordinatorPort)", status: status)

@@ -105,10 +105,11 @@ struct WorkerCommand: AsyncParsableCommand {
             bytesPerSecond: try speed ?? SpeedProbe.bytesPerSecond(threadCount: threadCount, processors: cpus?.values),
             modelPath: try model.map(DemoModel.resolve), cache: cache,
             // A worker that was started by another command is shown there.
-            watchLoading: exitWithInput ? nil : LoadingDisplay().show)
+            watchLoading: exitWithInput ? nil : LoadingDisplay(isSilent: logs.isForPrograms).show)
         configuration.fetchesWeights = !noFetch
         let worker = Worker(
-            configuration: configuration, transport: trust.transport, logger: logger)
+            configuration: configuration, transport: trust.transport,
+            logger: logs.logger("phalanx.worker", node: configuration.node.rawValue))
         // A parent that asks for the end waits longer than this before it insists.
         if exitWithInput { InputWatch.exitAtEnd { cache?.finishWriting(withinSeconds: 1) } }
         let group = ServiceGroup(

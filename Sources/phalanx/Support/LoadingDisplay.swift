@@ -4,9 +4,11 @@ import Terminal
 
 /// The bar of one worker that loads its layers.
 final class LoadingDisplay: Sendable {
-    private let bar = ProgressBar()
+    private let bar: ProgressBar
     private let state = Mutex<(loading: LoadingBar, layers: LayerRange)?>(nil)
     private let began = ContinuousClock.now
+
+    init(isSilent: Bool) { bar = ProgressBar(isSilent: isSilent) }
 
     /// Shows the bar, and removes it when all is loaded.
     @Sendable func show(_ progress: LoadProgress, _ layers: LayerRange) {

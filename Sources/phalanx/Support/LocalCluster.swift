@@ -15,6 +15,8 @@ final class LocalCluster: Sendable {
     let coordinatorPort: Int
     private let workers: [WorkerProcess]
     private let serving: Task<Void, any Error>
+    /// Whether the error output is for programs.
+    private let isSilent: Bool
 
     /// Starts everything; `waitUntilReady` tells when it serves.
     init(
@@ -36,6 +38,7 @@ final class LocalCluster: Sendable {
         try model.checkWorkers(workerCount, layerCount: layerCount)
         let port = try await coordinator.start(serving: authority?.handlers ?? [:])
         self.coordinator = coordinator
+        isSilent = logs.isForPrograms
         self.coordinatorPort = port
         serving = Task {
             async let trust: Void? = authority?.run()
@@ -44,7 +47,9 @@ final class LocalCluster: Sendable {
         }
         workers = try await Self.startWorkers(
             count: workerCount, coordinator: coordinator, port: port, resources: resources,
-            otherArguments: caching.arguments + ["--cluster-dir", clusterDirectory?.path ?? "none"],
+            otherArguments: caching.arguments + [
+                "--cluster-dir", clusterDirectory?.path ?? "none", "--log-format", logs.logFormat.rawValue,
+            ],
             logLevel: logs.logLevel.rawValue)
     }
 
@@ -81,7 +86,7 @@ final class LocalCluster: Sendable {
 
     /// Waits until the cluster serves, with a bar on the error output. Throws when a worker ends or loading fails.
     func waitUntilReady() async throws {
-        let bar = ProgressBar()
+        let bar = ProgressBar(isSilent: isSilent)
         defer { bar.clear() }
         var loading: LoadingBar?
         let clock = ContinuousClock()

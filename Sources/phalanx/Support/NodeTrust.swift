@@ -40,7 +40,7 @@ struct NodeTrust: Sendable {
                 role, name: name ?? Self.defaultName(role), token: token, host: coordinator.host,
                 port: coordinator.port, logger: transportLogger)
             try directory.store(credentials)
-            note("Joined the cluster \(credentials.identity.cluster) as \(credentials.identity).")
+            logs.note("Joined the cluster \(credentials.identity.cluster) as \(credentials.identity).")
             found = credentials
         }
         guard let credentials = found else {

@@ -2393,7 +2393,7 @@ const ProtobufCMessageDescriptor phalanx__v1__latency_summary__descriptor =
   (ProtobufCMessageInit) phalanx__v1__latency_summary__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__generation_request__field_descriptors[18] =
+static const ProtobufCFieldDescriptor phalanx__v1__generation_request__field_descriptors[20] =
 {
   {
     "id",
@@ -2611,6 +2611,30 @@ static const ProtobufCFieldDescriptor phalanx__v1__generation_request__field_des
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "traceparent",
+    20,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__GenerationRequest, traceparent),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tracestate",
+    21,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__GenerationRequest, tracestate),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__generation_request__field_indices_by_name[] = {
   14,   /* field[14] = cache_salt */
@@ -2630,12 +2654,15 @@ static const unsigned phalanx__v1__generation_request__field_indices_by_name[] =
   6,   /* field[6] = seed */
   8,   /* field[8] = stop_tokens */
   11,   /* field[11] = timeout_milliseconds */
+  18,   /* field[18] = traceparent */
+  19,   /* field[19] = tracestate */
   16,   /* field[16] = wants_embedding */
 };
-static const ProtobufCIntRange phalanx__v1__generation_request__number_ranges[1 + 1] =
+static const ProtobufCIntRange phalanx__v1__generation_request__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 18 }
+  { 20, 18 },
+  { 0, 20 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__generation_request__descriptor =
 {
@@ -2645,10 +2672,10 @@ const ProtobufCMessageDescriptor phalanx__v1__generation_request__descriptor =
   "Phalanx__V1__GenerationRequest",
   "phalanx.v1",
   sizeof(Phalanx__V1__GenerationRequest),
-  18,
+  20,
   phalanx__v1__generation_request__field_descriptors,
   phalanx__v1__generation_request__field_indices_by_name,
-  1,  phalanx__v1__generation_request__number_ranges,
+  2,  phalanx__v1__generation_request__number_ranges,
   (ProtobufCMessageInit) phalanx__v1__generation_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -630,7 +630,7 @@ const ProtobufCMessageDescriptor phalanx__v1__forward_end__descriptor =
   (ProtobufCMessageInit) phalanx__v1__forward_end__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor phalanx__v1__sequence_admission__field_descriptors[8] =
+static const ProtobufCFieldDescriptor phalanx__v1__sequence_admission__field_descriptors[10] =
 {
   {
     "sequence",
@@ -728,6 +728,30 @@ static const ProtobufCFieldDescriptor phalanx__v1__sequence_admission__field_des
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "request_id",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__SequenceAdmission, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "traceparent",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Phalanx__V1__SequenceAdmission, traceparent),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned phalanx__v1__sequence_admission__field_indices_by_name[] = {
   5,   /* field[5] = choice */
@@ -735,14 +759,17 @@ static const unsigned phalanx__v1__sequence_admission__field_indices_by_name[] =
   6,   /* field[6] = logprob_count */
   1,   /* field[1] = prompt */
   7,   /* field[7] = prompt_logprob_count */
+  8,   /* field[8] = request_id */
   3,   /* field[3] = sampling */
   4,   /* field[4] = seed */
   0,   /* field[0] = sequence */
+  9,   /* field[9] = traceparent */
 };
-static const ProtobufCIntRange phalanx__v1__sequence_admission__number_ranges[1 + 1] =
+static const ProtobufCIntRange phalanx__v1__sequence_admission__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 11, 8 },
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor phalanx__v1__sequence_admission__descriptor =
 {
@@ -752,10 +779,10 @@ const ProtobufCMessageDescriptor phalanx__v1__sequence_admission__descriptor =
   "Phalanx__V1__SequenceAdmission",
   "phalanx.v1",
   sizeof(Phalanx__V1__SequenceAdmission),
-  8,
+  10,
   phalanx__v1__sequence_admission__field_descriptors,
   phalanx__v1__sequence_admission__field_indices_by_name,
-  1,  phalanx__v1__sequence_admission__number_ranges,
+  2,  phalanx__v1__sequence_admission__number_ranges,
   (ProtobufCMessageInit) phalanx__v1__sequence_admission__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

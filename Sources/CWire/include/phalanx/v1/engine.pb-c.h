@@ -347,10 +347,15 @@ struct  Phalanx__V1__GenerationRequest
    * SHA-256 of the client's API key; empty when it showed none.
    */
   ProtobufCBinaryData key_hash;
+  /*
+   * Where the request stands in a trace (W3C Trace Context); empty when it is part of none.
+   */
+  char *traceparent;
+  char *tracestate;
 };
 #define PHALANX__V1__GENERATION_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__generation_request__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0, NULL, NULL, NULL, 0, 0,NULL, NULL, NULL, NULL, (char *)protobuf_c_empty_string, 0, NULL, NULL, 0, {0,NULL} }
+    , (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0, NULL, NULL, NULL, 0, 0,NULL, NULL, NULL, NULL, (char *)protobuf_c_empty_string, 0, NULL, NULL, 0, {0,NULL}, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 /*

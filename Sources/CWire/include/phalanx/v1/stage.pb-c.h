@@ -109,10 +109,15 @@ struct  Phalanx__V1__SequenceAdmission
   uint32_t choice;
   Phalanx__V1__Count *logprob_count;
   Phalanx__V1__Count *prompt_logprob_count;
+  /*
+   * For logs: the request that the sequence belongs to, and where it stands in a trace (W3C Trace Context).
+   */
+  char *request_id;
+  char *traceparent;
 };
 #define PHALANX__V1__SEQUENCE_ADMISSION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&phalanx__v1__sequence_admission__descriptor) \
-    , 0, 0,NULL, 0,NULL, NULL, 0, 0, NULL, NULL }
+    , 0, 0,NULL, 0,NULL, NULL, 0, 0, NULL, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 /*
