@@ -136,7 +136,8 @@ public enum PlacementPlanner {
         return PlacementError(
             code: .doesNotFit,
             message: "the model needs \(describeBytes(weights)) for weights + \(describeBytes(kv)) for the KV pages of "
-                + "a context of \(pageCount * KVPage.positionCount) tokens; \(workers.count) workers offer "
+                + "a context of \(pageCount * KVPage.positionCount) tokens, and in each worker "
+                + "\(describeBytes(model.workspaceByteCount)) to work with; \(workers.count) workers offer "
                 + "\(describeBytes(total)) (\(offers.joined(separator: ", "))\(more)), and no split fits; \(cure)")
     }
 }

@@ -1,5 +1,4 @@
 import Foundation
-import Glibc
 import TestSupport
 import Testing
 
@@ -23,16 +22,7 @@ struct CheckpointFuzzer {
 
     init() throws {
         directory = try TemporaryDirectory()
-        let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
-        guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmData:") }),
-            let kibibytes = Int(line.split(whereSeparator: \.isWhitespace)[1])
-        else { throw Failure(message: "no VmData in /proc/self/status") }
-        let limit = rlim_t(kibibytes * 1024 + Self.memoryLimit)
-        var limits = rlimit(rlim_cur: limit, rlim_max: limit)
-        // A limit on the process's private memory; the pointer is used during the call only.
-        guard unsafe setrlimit(__rlimit_resource_t(RLIMIT_DATA.rawValue), &limits) == 0 else {
-            throw Failure(message: "setrlimit: \(errno)")
-        }
+        try ProcessMemory.limit(beyondNow: Self.memoryLimit)
     }
 
     /// SplitMix64: the same sequence on every machine.

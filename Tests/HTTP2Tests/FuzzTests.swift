@@ -1,4 +1,5 @@
 import HTTP2
+import TestSupport
 import Testing
 
 /// Valid sessions, recorded, damaged and replayed: nothing may crash, and little may come out.
@@ -27,40 +28,25 @@ struct FuzzTests {
         return (peers.fromClient, peers.fromServer)
     }
 
-    private func damage(_ bytes: [UInt8], keeping prefix: Int, _ random: inout SeededGenerator) -> [UInt8] {
-        var bytes = bytes
-        for _ in 0..<Int.random(in: 1...6, using: &random) {
-            guard bytes.count > prefix + 1 else { break }
-            let place = Int.random(in: prefix..<bytes.count, using: &random)
-            switch Int.random(in: 0..<6, using: &random) {
-            case 0: bytes[place] = UInt8.random(in: 0...255, using: &random)
-            case 1: bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
-            case 2: bytes.removeSubrange(place..<min(bytes.count, place + Int.random(in: 1...20, using: &random)))
-            case 3:
-                let count = min(bytes.count - place, Int.random(in: 1...60, using: &random))
-                bytes.insert(contentsOf: bytes[place..<place + count], at: place)
-            case 4:
-                let noise = (0..<Int.random(in: 1...30, using: &random)).map { _ in
-                    UInt8.random(in: 0...255, using: &random)
-                }
-                bytes.insert(contentsOf: noise, at: place)
-            default: bytes.removeSubrange(place...)
-            }
-        }
-        return bytes
+    /// What a session did with the bytes that it was fed.
+    private struct Fed {
+        var outputByteCount = 0
+        var events: [HTTP2Event] = []
+        var end: HTTP2Error?
     }
 
-    /// Feeds bytes in portions of any size, acting on events as an application would. Returns the bytes given out.
-    private func feed(_ bytes: [UInt8], to session: HTTP2Session, _ random: inout SeededGenerator) -> Int {
-        var output = 0
+    /// Feeds bytes in portions of any size, acting on events as an application would.
+    private func feed(_ bytes: [UInt8], to session: HTTP2Session, _ random: inout SeededGenerator) -> Fed {
+        var fed = Fed()
         var rest = bytes[...]
         do {
             while !rest.isEmpty, !session.isOver {
                 let portion = rest.prefix(Int.random(in: 1...400, using: &random))
                 rest = rest.dropFirst(portion.count)
                 try session.receive(Array(portion))
-                output += try session.takeOutput(limitByteCount: 1 << 16)?.count ?? 0
+                fed.outputByteCount += try session.takeOutput(limitByteCount: 1 << 16)?.count ?? 0
                 for event in session.takeEvents() {
+                    fed.events.append(event)
                     switch event {
                     case .headers(let stream, _, _) where session.role == .server:
                         try? session.submitResponse(stream: stream, Peers.response, endStream: false)
@@ -72,29 +58,65 @@ struct FuzzTests {
                     default: break
                     }
                 }
-                output += try session.takeOutput(limitByteCount: 1 << 16)?.count ?? 0
+                fed.outputByteCount += try session.takeOutput(limitByteCount: 1 << 16)?.count ?? 0
             }
         } catch {
-            output += (try? session.takeOutput(limitByteCount: 1 << 16))??.count ?? 0
+            fed.end = error as? HTTP2Error
+            fed.outputByteCount += (try? session.takeOutput(limitByteCount: 1 << 16))??.count ?? 0
         }
-        return output
+        return fed
     }
 
-    @Test(arguments: [1, 2, 3, 4] as [UInt64])
-    func `damaged sessions crash nobody and get little for an answer`(seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
-        let recorded = try record()
-        for index in 0..<1500 {
-            let server = try HTTP2Session(role: .server)
-            let toServer = damage(recorded.client, keeping: index % 2 == 0 ? 24 : 0, &random)
-            let fromServer = feed(toServer, to: server, &random)
-            #expect(fromServer <= 1 << 16, "server, seed \(seed), case \(index)")
+    /// What happened, in a few words: which events came, roughly how often, and what ended the session.
+    private static func outcome(_ session: HTTP2Session, _ fed: Fed) -> String {
+        let kinds = fed.events.map { event in
+            switch event {
+            case .headers: "headers"
+            case .headersTooLarge: "too large"
+            case .data: "data"
+            case .endOfStream: "end"
+            case .localEndWritten, .bodyWritten: "written"
+            case .closed(_, let code): "closed \(code.rawValue)"
+            case .settings: "settings"
+            case .pong: "pong"
+            case .goAway(_, let code, _): "go away \(code.rawValue)"
+            }
+        }
+        let counts = Dictionary(kinds.map { ($0, 1) }, uniquingKeysWith: +).mapValues { min($0, 3) }
+        let end = fed.end.map { "\($0.kind)" } ?? (session.isOver ? "over" : "open")
+        return "\(end) " + counts.map { "\($0.key) x \($0.value)" }.sorted().joined(separator: ", ")
+    }
 
-            let client = try HTTP2Session(role: .client)
-            for stream in 0..<6 { _ = try client.submitRequest(Peers.request, endStream: stream % 2 == 0) }
-            let toClient = damage(recorded.server, keeping: 0, &random)
-            let fromClient = feed(toClient, to: client, &random)
-            #expect(fromClient <= 1 << 16, "client, seed \(seed), case \(index)")
+    private struct TooMuch: Error { let byteCount: Int }
+
+    static func fuzz(_ role: HTTP2Session.Role) throws {
+        let recorded = try FuzzTests().record()
+        var fuzzer = try Fuzzer(
+            "http2-\(role)", seeds: [role == .server ? recorded.client : recorded.server])
+        try fuzzer.run(keeping: role == .server ? 24 : 0) { input in
+            let session = try HTTP2Session(role: role)
+            if role == .client {
+                for stream in 0..<6 { _ = try session.submitRequest(Peers.request, endStream: stream % 2 == 0) }
+            }
+            // Of the input alone, so that it can be replayed by itself.
+            var portions = SeededGenerator(seed: UInt64(input.count))
+            let fed = FuzzTests().feed(input, to: session, &portions)
+            guard fed.outputByteCount <= 1 << 16 + 16 * input.count else {
+                throw TooMuch(byteCount: fed.outputByteCount)
+            }
+            return outcome(session, fed)
+        }
+    }
+
+    @Test func `a server survives whatever clients send, and answers little`() async {
+        await #expect(processExitsWith: .success, "the input: \(Fuzzer.inputPath(of: "http2-server"))") {
+            try FuzzTests.fuzz(.server)
+        }
+    }
+
+    @Test func `a client survives whatever servers send, and answers little`() async {
+        await #expect(processExitsWith: .success, "the input: \(Fuzzer.inputPath(of: "http2-client"))") {
+            try FuzzTests.fuzz(.client)
         }
     }
 
@@ -119,6 +141,7 @@ struct FuzzTests {
             let server = try HTTP2Session(role: .server)
             let noise = (0..<600).map { _ in UInt8.random(in: 0...255, using: &random) }
             let output = feed(Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + noise, to: server, &random)
+                .outputByteCount
             #expect(output < 4096, "seed \(seed), case \(index)")
         }
     }

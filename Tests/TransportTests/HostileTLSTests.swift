@@ -20,11 +20,6 @@ struct HostileTLSTests {
         return bytes
     }
 
-    private var residentByteCount: Int {
-        let fields = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8))?.split(separator: " ") ?? []
-        return fields.count > 1 ? (Int(fields[1]) ?? 0) * 4096 : 0
-    }
-
     /// Garbage of many kinds: noise, records of every type and length, and damaged handshakes.
     private func garbage(_ hello: [UInt8], _ random: inout SeededGenerator) -> [UInt8] {
         func noise(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) } }
@@ -57,7 +52,7 @@ struct HostileTLSTests {
         var before = 0
         for round in 0..<3000 {
             // What the allocator and the pools keep after the first connections is not a leak.
-            if round == 500 { before = residentByteCount }
+            if round == 500 { before = ProcessMemory.residentByteCount }
             let peer = try RawPeer.connect(port: listener.port)
             await peer.write(garbage(hello, &random))
             peer.endWriting()
@@ -67,7 +62,7 @@ struct HostileTLSTests {
                 #expect(try await standing.unary(TestService.echo, [7], timeout: .seconds(10)) == [7])
             }
         }
-        let growth = residentByteCount - before
+        let growth = ProcessMemory.residentByteCount - before
         #expect(growth < 32 << 20, "grew by \(growth) bytes, seed \(seed)")
         #expect(try await client.ask(listener.port) == [7])
         await standing.close()
