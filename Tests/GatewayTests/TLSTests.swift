@@ -2,6 +2,8 @@ import AsyncHTTPClient
 import Crypto
 import Foundation
 import Logging
+import NIOCore
+import NIOHTTP1
 import NIOSSL
 import SwiftASN1
 import TestSupport
