@@ -38,7 +38,9 @@ extension ModelDescription: WireMessage {
             quantization: try unsafe WireReader.string(message.quantization, "ModelDescription.quantization"),
             weightByteCount: try WireReader.count(
                 unsafe message.weight_byte_count, "ModelDescription.weight_byte_count"),
-            license: try unsafe WireReader.text(message.license, "ModelDescription.license"))
+            license: try unsafe WireReader.text(message.license, "ModelDescription.license"),
+            hiddenSize: try WireReader.int(
+                unsafe message.hidden_size, 0...WireLimits.hiddenSize, "ModelDescription.hidden_size"))
     }
 }
 

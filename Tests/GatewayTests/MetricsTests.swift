@@ -86,7 +86,7 @@ struct MetricsTests {
             for path in ["/a", "/b?x=1", "/v1/models/none", "/v1/models/nothing", "/page/page.css"] {
                 _ = try await client.get(path)
             }
-            _ = try await client.send(client.request(.RAW(value: "BREW"), "/a"))
+            _ = try await client.send(client.request(.PROPFIND, "/a"))
             let samples = try await Self.samples(client)
             let named = samples.filter { $0.key.hasPrefix("phalanx_http_requests_total") }
             func name(_ route: String, _ method: String, _ code: Int) -> String {

@@ -62,8 +62,10 @@ import Testing
                 for (number, request) in requests.enumerated() {
                     group.addTask { (number, Self.bits(try await coordinator.answer(request))) }
                     group.addTask {
-                        var text = Self.request(number, count: 140)
-                        (text.wantsEmbedding, text.maxTokens, text.client) = (false, 100, "writer")
+                        // They begin with a page or two and grow to five.
+                        var text = Self.request(number, count: 60)
+                        (text.wantsEmbedding, text.maxTokens, text.client) = (false, 240, "writer")
+                        text.ignoreEndOfSequence = true
                         let answer = try await coordinator.answer(text)
                         #expect(!answer.ids.isEmpty)
                         return nil

@@ -52,7 +52,7 @@ import Testing
                 try await coordinator.answer(GenerationRequest(id: RequestID("deadly"), prompt: prompt, maxTokens: 5))
             }
             #expect(error?.code == .requestFailed)
-            #expect(error?.message.contains("the connection was closed") == true, "\(error?.message ?? "")")
+            #expect(error?.message.contains("is lost: the process died") == true, "\(error?.message ?? "")")
             let answers = try await answering.value
             for (index, (found, right)) in zip(answers, expected).enumerated() {
                 #expect(found.ids == right.ids && found.reason == right.reason, "request \(index)")

@@ -73,7 +73,9 @@ struct ToyCluster {
     private mutating func inspect(_ step: Step) {
         for slice in step.slices {
             if departed.contains(slice.sequence) { departedUseCount += 1 }
-            let pages = scheduler.sequences[slice.sequence]?.pages ?? []
+            // Those before the slice are only read: the prefix cache may have found them.
+            let readCount = slice.firstPosition / KVPage.positionCount
+            let pages = scheduler.sequences[slice.sequence]?.pages.dropFirst(readCount) ?? []
             departedUseCount += pages.count { departedPages.contains($0) }
         }
         departedPages = []
