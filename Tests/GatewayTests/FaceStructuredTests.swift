@@ -98,7 +98,8 @@ struct FaceStructuredTests {
             #expect(content[2]["name"] == "now" && content[2]["input"] == [:])
             #expect(content[1]["id"].text?.hasPrefix("toolu_") == true && content[1]["id"] != content[2]["id"])
 
-            let events = try await client.post("/v1/messages", "{\(body), \"stream\": true}").namedEvents().map(\.payload)
+            let events = try await client.post("/v1/messages", "{\(body), \"stream\": true}").namedEvents().map(
+                \.payload)
             let starts = events.filter { $0["type"] == "content_block_start" }
             #expect(starts.map { $0["index"] } == [0, 1, 2])
             #expect(starts.map { $0["content_block"]["type"] } == ["text", "tool_use", "tool_use"])

@@ -114,8 +114,8 @@ TOOLS = [
         "description": "Tells the weather.",
         "input_schema": {
             "type": "object",
-            "properties": {"city": {"type": "string", "maxLength": 12}, "days": {"type": "integer", "minimum": 1, "maximum": 9}},
-            "required": ["city", "days"],
+            "properties": {"days": {"type": "integer", "minimum": 1, "maximum": 9}},
+            "required": ["days"],
             "additionalProperties": False,
         },
     }

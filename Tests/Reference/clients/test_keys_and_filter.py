@@ -66,6 +66,11 @@ class Cluster:
     def http(self):
         return httpx.Client(verify=ssl.create_default_context(cafile=str(self.certificate)), timeout=60)
 
+    def anthropic(self, key):
+        context = ssl.create_default_context(cafile=str(self.certificate))
+        http = anthropic.DefaultHttpxClient(verify=context, timeout=60)
+        return anthropic.Anthropic(base_url=self.url, api_key=key, max_retries=0, http_client=http)
+
     def openai(self, key):
         return openai.OpenAI(base_url=self.url + "/v1", api_key=key, max_retries=0, http_client=self.http())
 
@@ -94,11 +99,9 @@ def test_clients_need_a_good_key(cluster):
 
 def test_anthropics_client_sends_its_key_in_its_own_way(cluster):
     parameters = dict(model="demo", max_tokens=8, messages=[{"role": "user", "content": "Hello!"}])
-    good = anthropic.Anthropic(base_url=cluster.url, api_key=cluster.key, max_retries=0, http_client=cluster.http())
-    assert good.messages.create(**parameters).content
-    wrong = anthropic.Anthropic(base_url=cluster.url, api_key="phx-wrong", max_retries=0, http_client=cluster.http())
+    assert cluster.anthropic(cluster.key).messages.create(**parameters).content
     with pytest.raises(anthropic.AuthenticationError):
-        wrong.messages.create(**parameters)
+        cluster.anthropic("phx-wrong").messages.create(**parameters)
 
 
 def test_limits_are_told_and_kept(cluster):
