@@ -1,7 +1,7 @@
 /// The versions that nodes compare when they meet.
 public enum ProtocolVersion {
     /// Of the messages between nodes.
-    public static let current: UInt32 = 2
+    public static let current: UInt32 = 3
 }
 
 /// What a worker says when it joins.
