@@ -34,13 +34,7 @@ import Testing
             "--cluster-dir", path("coordinator"), "--log-level", "trace",
         ])
         defer { coordinator.cleanUp() }
-        var address = ""
-        try await waitUntil("the coordinator listens") {
-            let words = coordinator.text("errors").split(whereSeparator: { $0 == " " || $0 == "\n" })
-            guard let index = words.firstIndex(of: "--join"), index + 1 < words.count else { return false }
-            address = String(words[index + 1])
-            return true
-        }
+        let address = try await coordinator.joinAddress()
 
         var tokens: [String] = []
         for _ in 0..<3 {

@@ -10,13 +10,7 @@ import Testing
             "--cluster-dir", "none",
         ])
         defer { coordinator.cleanUp() }
-        var address = ""
-        try await waitUntil("the coordinator listens") {
-            let words = coordinator.text("errors").split(whereSeparator: { $0 == " " || $0 == "\n" })
-            guard let index = words.firstIndex(of: "--join"), index + 1 < words.count else { return false }
-            address = String(words[index + 1])
-            return true
-        }
+        let address = try await coordinator.joinAddress()
         let workers = try ["a", "b", "c"].map { name in
             try Program.start([
                 "worker", "--join", address, "--name", name, "--threads", "1", "--speed", "1e9", "--cluster-dir",

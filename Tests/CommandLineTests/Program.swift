@@ -88,6 +88,18 @@ enum Program {
             return String(decoding: data, as: UTF8.self)
         }
 
+        /// Waits until a coordinator says where workers join, and returns it: HOST:PORT.
+        func joinAddress() async throws -> String {
+            var address = ""
+            try await waitUntil("the coordinator listens") {
+                let words = text("errors").split(whereSeparator: { $0 == " " || $0 == "\n" })
+                guard let index = words.firstIndex(of: "--join"), index + 1 < words.count else { return false }
+                address = String(words[index + 1])
+                return true
+            }
+            return address
+        }
+
         func outcome() async throws -> Outcome {
             let deadline = ContinuousClock.now.advanced(by: .seconds(120))
             while process.isRunning {

@@ -2,8 +2,6 @@ import CoordinatorNode
 import Foundation
 import Host
 import Inference
-import Logging
-import Synchronization
 import TestSupport
 import Testing
 import Transport
@@ -29,33 +27,6 @@ struct FetchTests {
         var fetches = true
     }
 
-    /// The log of all nodes.
-    private final class Log: Sendable {
-        let lines = Mutex<[String]>([])
-
-        var logger: Logger {
-            Logger(label: "test") { [self] _ in Handler(log: self) }
-        }
-
-        func contains(_ text: String) -> Bool { lines.withLock { $0.contains { $0.contains(text) } } }
-
-        private struct Handler: LogHandler {
-            let log: Log
-            var metadata: Logger.Metadata = [:]
-            var logLevel = Logger.Level.info
-
-            subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-                get { metadata[key] }
-                set { metadata[key] = newValue }
-            }
-
-            func log(event: LogEvent) {
-                let line = "\(event.message) \(event.metadata ?? [:])"
-                log.lines.withLock { $0.append(line) }
-            }
-        }
-    }
-
     private static func cache(_ directory: TemporaryDirectory, _ name: String, byteLimit: Int = 1 << 34) -> PackedCache
     {
         let path = directory.url.appendingPathComponent(name).path
@@ -68,9 +39,9 @@ struct FetchTests {
 
     /// Runs a cluster of these machines, and answers the request; or says why it cannot.
     private func answer(
-        _ machines: [Machine], on transport: WeightTransport, host: String? = nil, log: Log = Log()
+        _ machines: [Machine], on transport: WeightTransport, host: String? = nil, log: LogRecord = LogRecord()
     ) async throws -> Answer {
-        let logger = log.logger
+        let logger = log.logger()
         let coordinator = try Coordinator(
             configuration: CoordinatorConfiguration(
                 modelPath: DemoModelFile.url.path, modelAlias: "test", replicaCount: 1,
@@ -156,7 +127,7 @@ struct FetchTests {
 
     @Test func `a node that gives wrong bytes is named, and another asked`() async throws {
         let directory = try TemporaryDirectory()
-        let log = Log()
+        let log = LogRecord()
         let network = WeightTransport(faults: ["coordinator": .damaged])
         let machines = [
             Machine(name: "b", cache: Self.cache(directory, "b")),
@@ -172,7 +143,7 @@ struct FetchTests {
         let limit = Self.modelByteCount / 4
         let cut = WeightTransport(faults: ["coordinator": .vanishes(afterByteCount: limit)])
         let alone = [Machine(name: "b", cache: Self.cache(directory, "b"))]
-        let log = Log()
+        let log = LogRecord()
         let failure = await #expect(throws: TestCluster.Failure.self) {
             try await answer(alone, on: cut, log: log)
         }

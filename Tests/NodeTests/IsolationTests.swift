@@ -22,30 +22,19 @@ import Testing
         }
     }
 
-    private func together(_ requests: [GenerationRequest], _ coordinator: Coordinator) async throws -> [Answer] {
-        try await withThrowingTaskGroup(of: (Int, Answer).self) { group in
-            for (index, request) in requests.enumerated() {
-                group.addTask { (index, try await coordinator.answer(request)) }
-            }
-            var answers = [Answer](repeating: Answer(), count: requests.count)
-            for try await (index, answer) in group { answers[index] = answer }
-            return answers
-        }
-    }
-
     @Test(arguments: [1, 2]) func `a request that kills workers ends with an error of its own, the others go on`(
         replicaCount: Int
     ) async throws {
         let requests = requests(6)
         let calm = TestCluster(modelPath: DemoModelFile.url.path, workerCount: 1)
-        let expected = try await calm.run { try await together(requests, $0) }
+        let expected = try await calm.run { try await $0.answers(requests) }
         let transport = DeadlyTransport(token: poison)
         var cluster = calm
         cluster.workerCount = 2
         cluster.replicaCount = replicaCount
         cluster.transport = transport
         try await cluster.run { coordinator in
-            let answering = Task { try await together(requests, coordinator) }
+            let answering = Task { try await coordinator.answers(requests) }
             while await coordinator.router.generatedTokenCount < 30 { try await Task.sleep(for: .milliseconds(1)) }
             let prompt = ExactnessTests.prompt(count: 20, below: 70) + [poison, 3]
             let error = await #expect(throws: EngineError.self) {

@@ -1,7 +1,7 @@
 import Logging
 import Synchronization
 
-/// Keeps what the workers of a test cluster log.
+/// Keeps what the nodes of a test cluster log.
 final class LogRecord: Sendable {
     struct Entry: Sendable {
         let message: String
@@ -14,8 +14,15 @@ final class LogRecord: Sendable {
     /// The entries of a message so far, oldest first.
     func entries(of message: String) -> [Entry] { entries.withLock { $0.filter { $0.message == message } } }
 
+    /// Whether any entry so far has this text in it.
+    func contains(_ text: String) -> Bool {
+        entries.withLock { $0.contains { "\($0.message) \($0.metadata)".contains(text) } }
+    }
+
+    func logger() -> Logger { Logger(label: "test") { _ in Handler(record: self) } }
+
     func logger(worker: String) -> Logger {
-        var logger = Logger(label: "test") { _ in Handler(record: self) }
+        var logger = logger()
         logger[metadataKey: "worker"] = "\(worker)"
         return logger
     }

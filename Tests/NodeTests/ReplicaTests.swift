@@ -32,17 +32,6 @@ import Testing
         }
     }
 
-    private func together(_ requests: [GenerationRequest], _ coordinator: Coordinator) async throws -> [Answer] {
-        try await withThrowingTaskGroup(of: (Int, Answer).self) { group in
-            for (index, request) in requests.enumerated() {
-                group.addTask { (index, try await coordinator.answer(request)) }
-            }
-            var answers = [Answer](repeating: Answer(), count: requests.count)
-            for try await (index, answer) in group { answers[index] = answer }
-            return answers
-        }
-    }
-
     private func waitUntil(_ coordinator: Coordinator, serves count: Int) async throws {
         let deadline = ContinuousClock.now.advanced(by: .seconds(60))
         while true {
@@ -69,7 +58,7 @@ import Testing
             let coordinator = running.coordinator
             try await waitUntil(coordinator, serves: 2)
             #expect(try await coordinator.status().workers.map(\.replica) == [0, 0, 1, 1])
-            expectEqual(try await together(requests, coordinator), expected)
+            expectEqual(try await coordinator.answers(requests), expected)
             let counts = await coordinator.router.schedulers.map(\.completedRequestCount)
             #expect(counts.count == 2 && counts.allSatisfy { $0 > 0 }, "\(counts)")
             #expect(try await coordinator.status().completedRequestCount == 16)
@@ -87,7 +76,7 @@ import Testing
         try await small.runElastic { running in
             let coordinator = running.coordinator
             let before = await coordinator.router.schedulers[0].epoch
-            let answering = Task { try await together(requests, coordinator) }
+            let answering = Task { try await coordinator.answers(requests) }
             while await coordinator.router.runningRequestCount < 4 { try await Task.sleep(for: .milliseconds(1)) }
             running.start(2)
             running.start(3)
@@ -106,7 +95,7 @@ import Testing
         try await cluster(4, replicas: 2).runElastic { running in
             let coordinator = running.coordinator
             try await waitUntil(coordinator, serves: 2)
-            let answering = Task { try await together(requests, coordinator) }
+            let answering = Task { try await coordinator.answers(requests) }
             while await !coordinator.router.schedulers.allSatisfy({ $0.generatedTokenCount > 40 }) {
                 try await Task.sleep(for: .milliseconds(1))
             }
@@ -128,7 +117,7 @@ import Testing
         try await cluster(2, replicas: 2).runElastic { running in
             let coordinator = running.coordinator
             try await waitUntil(coordinator, serves: 2)
-            let answering = Task { try await together(requests, coordinator) }
+            let answering = Task { try await coordinator.answers(requests) }
             while await coordinator.router.generatedTokenCount < 40 { try await Task.sleep(for: .milliseconds(1)) }
             running.kill(0)
             running.kill(1)

@@ -98,15 +98,20 @@ import Testing
         #expect(failureCount > 20 && deathCount > failureCount && deathCount <= 3 * failureCount + 20)
     }
 
-    @Test func `a link that was cut for minutes is used again when it is healed`() throws {
+    /// Both are needed for memory, and requests wait for them for minutes.
+    private static func twoNeededWorkers() -> Scenario {
         var scenario = Scenario.equalStages(count: 2, streams: 4)
-        // Both are needed for memory.
         scenario.workers = scenario.workers.map { worker in
             WorkerCapacity(
                 node: worker.node, memoryByteCount: 150_000_000, bytesPerSecond: worker.bytesPerSecond,
                 multiplyAddsPerSecond: worker.multiplyAddsPerSecond)
         }
         scenario.outageMilliseconds = 600_000
+        return scenario
+    }
+
+    @Test func `a link that was cut for minutes is used again when it is healed`() throws {
+        var scenario = Self.twoNeededWorkers()
         scenario.faults = [
             Fault(kind: .cut(.worker(0), .worker(1)), beginMilliseconds: 500, endMilliseconds: 300_500)
         ]
@@ -137,13 +142,7 @@ import Testing
     }
 
     @Test func `a worker that hangs and is needed serves again when it goes on`() throws {
-        var scenario = Scenario.equalStages(count: 2, streams: 4)
-        scenario.workers = scenario.workers.map { worker in
-            WorkerCapacity(
-                node: worker.node, memoryByteCount: 150_000_000, bytesPerSecond: worker.bytesPerSecond,
-                multiplyAddsPerSecond: worker.multiplyAddsPerSecond)
-        }
-        scenario.outageMilliseconds = 600_000
+        var scenario = Self.twoNeededWorkers()
         scenario.faults = [Fault(kind: .hang(worker: 1), beginMilliseconds: 500, endMilliseconds: 120_500)]
         var simulation = Simulation(scenario)
         let report = try simulation.run()

@@ -34,11 +34,7 @@ struct PatternTranslator {
 
     /// Translates a pattern that the whole of a text outside of JSON has to match.
     static func translateText(_ pattern: String) throws(GrammarError) -> String {
-        guard pattern.utf8.count <= 8192 else { throw GrammarError("it has more than 8192 bytes") }
-        var translator = PatternTranslator(pattern: pattern.unicodeScalars.map(\.value), character: "")
-        let body = try translator.alternatives(isOutermost: true)
-        guard translator.next == nil else { throw translator.failure("')' without '('") }
-        return body
+        try translate(pattern, character: "")
     }
 
     private init(pattern: [UInt32], character: String) {

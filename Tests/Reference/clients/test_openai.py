@@ -17,17 +17,6 @@ pytestmark = pytest.mark.skipif(not URL, reason="set PHALANX_URL to a running ga
 QUESTION = [{"role": "user", "content": "Hello! Who are you?"}]
 
 
-@pytest.fixture(scope="module")
-def client():
-    with openai.OpenAI(base_url=URL + "/v1", api_key="none", max_retries=0, timeout=120) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def model(client):
-    return client.models.list().data[0].id
-
-
 def test_the_model_is_listed_and_found(client, model):
     assert [entry.object for entry in client.models.list()] == ["model"]
     assert client.models.retrieve(model).id == model

@@ -25,17 +25,6 @@ EVENTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def client():
-    with openai.OpenAI(base_url=URL + "/v1", api_key="none", max_retries=0, timeout=120) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def model(client):
-    return client.models.list().data[0].id
-
-
 def test_a_response_has_text_status_and_usage(client, model):
     response = client.responses.create(
         model=model, input="Hello! Who are you?", temperature=0, max_output_tokens=48, metadata={"run": "1"}

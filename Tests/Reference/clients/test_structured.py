@@ -106,17 +106,6 @@ ADD = {
 }
 
 
-@pytest.fixture(scope="module")
-def client():
-    with openai.OpenAI(base_url=URL + "/v1", api_key="none", max_retries=0, timeout=120) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def model(client):
-    return client.models.list().data[0].id
-
-
 def check(schema, text):
     jsonschema.validate(
         json.loads(text), schema, cls=jsonschema.Draft202012Validator,
